@@ -1,0 +1,189 @@
+"""The errors hilum raises on purpose, each with a code, an HTTP status and an exit code. Knows no framework.
+
+HilumError
+├── InputRejected            the caller's bytes cannot be used              exit 3
+│   ├── EmptyFile            UnsupportedMediaType   TrailingData
+│   ├── Image…               Corrupt Truncated TooLarge TooSmall BadAspect MultiFrame
+│   ├── PixelValuesInvalid   ColorModeUnsupported   DecodeTimeout
+│   └── Dicom…               Corrupt TransferSyntax DecodeFailed Inconsistent MultiFrame NoPixels Photometric
+│                            Rescale Modality
+├── DatasetInvalid           a data set that cannot be read or trained on   exit 4
+├── BundleInvalid            a model bundle that must not be served         exit 5
+└── TrainingFailed           training could not start or finish             exit 6
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HilumError(Exception):
+    """Something hilum refuses, said so that a person can act on it.
+
+    Attributes:
+        code: stable slug, the last part of the problem type's URL.
+        status: HTTP status.
+        exit_code: exit status of the command line.
+        limit, actual: the limit that was passed and the value received, where there is one.
+    """
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    title: ClassVar[str] = "Error"
+
+    def __init__(self, detail: str, *, limit: float | None = None, actual: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.limit = limit
+        self.actual = actual
+
+
+class InputRejected(HilumError):
+    """The input cannot be used."""
+
+    code, status, exit_code, title = "input-rejected", 422, 3, "The input cannot be used"
+
+
+class EmptyFile(InputRejected):
+    """The file has no bytes."""
+
+    code, title = "empty-file", "The file is empty"
+
+
+class UnsupportedMediaType(InputRejected):
+    """The bytes are no format on the allow-list."""
+
+    code, status, title = "unsupported-media-type", 415, "The file is of a kind hilum does not read"
+
+
+class TrailingData(InputRejected):
+    """Bytes follow the end of the image."""
+
+    code, title = "trailing-data", "Something follows the end of the image"
+
+
+class ImageCorrupt(InputRejected):
+    """The image's structure or checksums are wrong."""
+
+    code, title = "image-corrupt", "The image is damaged"
+
+
+class ImageTruncated(InputRejected):
+    """The image ends before its last row."""
+
+    code, title = "image-truncated", "The image is cut short"
+
+
+class ImageTooLarge(InputRejected):
+    """The image has more bytes or pixels than the limit."""
+
+    code, status, title = "image-too-large", 413, "The image is too large"
+
+
+class ImageTooSmall(InputRejected):
+    """The image has too few pixels to show a chest."""
+
+    code, title = "image-too-small", "The image is too small"
+
+
+class ImageBadAspect(InputRejected):
+    """The image is far too long or too wide for an axial slice."""
+
+    code, title = "image-bad-aspect", "The image's proportions are not those of a slice"
+
+
+class ImageMultiFrame(InputRejected):
+    """The file holds several images."""
+
+    code, title = "image-multi-frame", "The file holds more than one image"
+
+
+class PixelValuesInvalid(InputRejected):
+    """The pixels are not finite grey values."""
+
+    code, title = "pixel-values-invalid", "The pixel values cannot be interpreted"
+
+
+class ColorModeUnsupported(InputRejected):
+    """The colour mode has no documented conversion to grey."""
+
+    code, title = "color-mode-unsupported", "The colour mode is not supported"
+
+
+class DecodeTimeout(InputRejected):
+    """Decoding would take longer than the limit."""
+
+    code, title = "decode-timeout", "The image takes too long to decode"
+
+
+class DicomCorrupt(InputRejected):
+    """The DICOM data set cannot be parsed."""
+
+    code, title = "dicom-corrupt", "The DICOM file is damaged"
+
+
+class DicomTransferSyntax(InputRejected):
+    """The transfer syntax is not on the allow-list."""
+
+    code, status, title = "dicom-transfer-syntax", 415, "The DICOM transfer syntax is not supported"
+
+
+class DicomDecodeFailed(InputRejected):
+    """The compressed pixel data cannot be decoded."""
+
+    code, title = "dicom-decode-failed", "The DICOM pixel data cannot be decoded"
+
+
+class DicomInconsistent(InputRejected):
+    """The DICOM attributes contradict each other or the pixel data."""
+
+    code, title = "dicom-inconsistent", "The DICOM attributes contradict each other"
+
+
+class DicomMultiFrame(InputRejected):
+    """The DICOM file holds several frames."""
+
+    code, title = "dicom-multi-frame", "The DICOM file holds more than one frame"
+
+
+class DicomNoPixels(InputRejected):
+    """The DICOM file is not an image."""
+
+    code, title = "dicom-no-pixels", "The DICOM file has no image in it"
+
+
+class DicomPhotometric(InputRejected):
+    """The photometric interpretation is not that of a CT slice."""
+
+    code, title = "dicom-photometric", "The DICOM photometric interpretation is not that of a CT slice"
+
+
+class DicomRescale(InputRejected):
+    """The rescale to Hounsfield units is missing or unusable."""
+
+    code, title = "dicom-rescale", "The DICOM rescale to Hounsfield units is unusable"
+
+
+class DicomModality(InputRejected):
+    """The DICOM file is not an axial CT slice."""
+
+    code, title = "dicom-modality", "The DICOM file is not an axial CT slice"
+
+
+class DatasetInvalid(HilumError):
+    """The data set cannot be read or trained on."""
+
+    code, status, exit_code, title = "dataset-invalid", 422, 4, "The data set cannot be used"
+
+
+class BundleInvalid(HilumError):
+    """The model bundle is damaged or does not answer as it did when it was made."""
+
+    code, status, exit_code, title = "model-unavailable", 503, 5, "The model cannot be served"
+
+
+class TrainingFailed(HilumError):
+    """Training could not start or finish."""
+
+    code, status, exit_code, title = "training-failed", 500, 6, "Training failed"

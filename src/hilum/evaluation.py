@@ -1,0 +1,1 @@
+"""Metrics of a classifier, each with its n and interval."""

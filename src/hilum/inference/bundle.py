@@ -1,0 +1,87 @@
+"""A model bundle on disk: opened only when every file's hash and every golden prediction is right."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from hilum.errors import BundleInvalid
+from hilum.imaging.phantoms import draw_phantom
+from hilum.imaging.preprocess import preprocess
+from hilum.inference.calibration import calibrated_probabilities
+from hilum.inference.engines import Engine
+from hilum.inference.manifest import Manifest
+
+MANIFEST = "manifest.json"
+GOLDEN_TOLERANCE = 0.02
+"""Int8 kernels round differently from one processor to the next; a wrong model is off by far more."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose files are what its manifest says.
+
+    Attributes:
+        directory: where its files lie.
+        manifest: what it says of itself.
+    """
+
+    directory: Path
+    manifest: Manifest
+
+    @property
+    def engine_path(self) -> Path:
+        """The graph to serve."""
+        return self.directory / self.manifest.engine_file
+
+    def check_golden(self, engine: Engine) -> None:
+        """Checks that `engine` answers the golden phantoms as when the bundle was made.
+
+        Raises:
+            BundleInvalid: a probability is off by more than `GOLDEN_TOLERANCE`, or not finite.
+        """
+        manifest = self.manifest
+        for golden in manifest.golden:
+            tensor = preprocess(draw_phantom(golden.phantom_seed), manifest.preprocessing)
+            output = engine.run(tensor[np.newaxis])
+            got = calibrated_probabilities(output.logits, manifest.temperature)[0]
+            off = np.abs(got - golden.probabilities).max() if got.size == len(golden.probabilities) else np.nan
+            if not off <= GOLDEN_TOLERANCE:
+                raise BundleInvalid(
+                    f"{manifest.model_version} answers golden phantom {golden.phantom_seed} with a probability "
+                    f"{off:.3f} away from what it was released with; restore the bundle from its source"
+                )
+
+
+def file_digest(path: Path) -> str:
+    """Sha256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_bundle(directory: Path) -> Bundle:
+    """Reads the manifest and verifies the hash of every file it lists.
+
+    Raises:
+        BundleInvalid: the manifest is missing or malformed, or a file is missing, altered or a link.
+    """
+    path = directory / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise BundleInvalid(f"there is no model bundle in {directory.name!r}: it has no {MANIFEST}") from error
+    except ValidationError as error:
+        raise BundleInvalid(f"{MANIFEST} of {directory.name!r} is malformed: {error}") from error
+    if manifest.engine_file not in manifest.files:
+        raise BundleInvalid(f"{MANIFEST} lists no hash for its engine file {manifest.engine_file!r}")
+    for name, digest in manifest.files.items():
+        file = directory / name
+        if Path(name).name != name or file.is_symlink() or not file.is_file():
+            raise BundleInvalid(f"{name!r} of bundle {directory.name!r} is missing or not a plain file")
+        if file_digest(file) != digest:
+            raise BundleInvalid(f"{name!r} of bundle {directory.name!r} is damaged: its sha256 is not the manifest's")
+    return Bundle(directory, manifest)

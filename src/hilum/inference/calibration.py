@@ -1,0 +1,45 @@
+"""Turns logits into probabilities that mean what they say (temperature scaling, Guo et al., ICML 2017)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def calibrated_probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """Softmax of `logits / temperature`.
+
+    Args:
+        logits: (N, C).
+        temperature: above 1 softens, below 1 sharpens.
+
+    Returns:
+        (N, C) float64, rows sum to 1.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Finds the temperature with the lowest negative log-likelihood on held-out slices.
+
+    The loss is unimodal in log-temperature; three rounds of a grid reach 0.1 %.
+
+    Args:
+        logits: (N, C) of slices the model was not trained on.
+        labels: (N,) class indices.
+
+    Returns:
+        A temperature in [0.05, 20].
+    """
+    rows = np.arange(len(labels))
+    low, high = np.log(0.05), np.log(20.0)
+    for _ in range(4):
+        grid = np.linspace(low, high, 41)
+        losses = [
+            -np.log(calibrated_probabilities(logits, float(np.exp(g)))[rows, labels] + 1e-12).mean() for g in grid
+        ]
+        best = int(np.argmin(losses))
+        low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    return float(np.exp((low + high) / 2))

@@ -1,0 +1,68 @@
+"""Runs a model's graph: tensor in, raw outputs out. Knows no classes, calibration or preprocessing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from hilum.errors import BundleInvalid
+
+
+@dataclass(frozen=True)
+class EngineOutput:
+    """What the graph returns for a batch.
+
+    Attributes:
+        logits: (N, C) float32, before calibration.
+        activation_maps: (N, h, w, C) float32, whose mean over (h, w) plus the bias is `logits`.
+    """
+
+    logits: NDArray[np.float32]
+    activation_maps: NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """A runtime with one model loaded; safe to call from several threads."""
+
+    name: str
+
+    def run(self, batch: NDArray[np.float32]) -> EngineOutput:
+        """Computes logits and class-activation maps of (N, side, side, 1) slices in [0, 1]."""
+        ...
+
+
+class OnnxEngine:
+    """ONNX Runtime on the CPU."""
+
+    def __init__(self, model: Path, *, threads: int = 1) -> None:
+        """Loads `model`.
+
+        Args:
+            model: an ONNX file with outputs `logits` and `activation_maps`.
+            threads: cores one call may use; with many concurrent callers 1 gives the most throughput.
+
+        Raises:
+            BundleInvalid: the file is no such model.
+        """
+        self.name = f"onnxruntime {onnxruntime.__version__}"
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001 - the runtime's exceptions share no public base class
+            raise BundleInvalid(f"{model.name} is not a model ONNX Runtime can load: {error}") from error
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, batch: NDArray[np.float32]) -> EngineOutput:
+        """Computes logits and class-activation maps of (N, side, side, 1) slices in [0, 1]."""
+        logits, maps = self._session.run(["logits", "activation_maps"], {self._input: batch})
+        return EngineOutput(logits, maps)

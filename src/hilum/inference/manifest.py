@@ -1,0 +1,66 @@
+"""What a bundle says of itself. Data only: reading and checking files is the bundle's work."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hilum.imaging.preprocess import Preprocessing
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Golden(_Strict):
+    """A phantom's expected probabilities: the bundle must reproduce them before it serves."""
+
+    phantom_seed: int
+    probabilities: tuple[float, ...]
+
+
+class Parity(_Strict):
+    """How far the served graph's probabilities lie from Keras's, on `n` real slices."""
+
+    n: int
+    max_probability_difference: float
+    agreement: float = Field(description="share of slices with the same predicted class")
+
+
+class Manifest(_Strict):
+    """The contents of `manifest.json`.
+
+    Attributes:
+        model_version: unique name, `<arch>-<date>-<digest>`.
+        architecture: backbone, such as `efficientnet-lite0`.
+        class_names: in the order of the logits.
+        cancer_class_names: the classes summed into `cancer_probability`.
+        preprocessing: what the model's input must have gone through.
+        temperature: logits are divided by it (Guo et al., ICML 2017).
+        confident_above: operating point; below it the decision is `review`.
+        dataset_digest: sha256 of the manifest of the data it was trained on.
+        engine_file: which of the bundle's graphs is served.
+        files: sha256 of every other file in the bundle.
+        parity: by graph file, against Keras.
+        golden: phantoms and their probabilities, from `engine_file`.
+    """
+
+    schema_version: Literal[1] = 1
+    model_version: str
+    architecture: str
+    created_at: datetime
+    hilum_version: str
+    code_version: str
+    class_names: tuple[str, ...]
+    cancer_class_names: tuple[str, ...]
+    preprocessing: Preprocessing
+    temperature: float = Field(gt=0)
+    confident_above: float = Field(ge=0, le=1)
+    dataset_digest: str
+    engine_file: str
+    files: dict[str, str]
+    parity: dict[str, Parity]
+    golden: tuple[Golden, ...]
+    training: dict[str, str | int | float | bool] = Field(description="the settings the model was trained with")

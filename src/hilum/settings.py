@@ -1,0 +1,21 @@
+"""The HILUM_* settings. Read by the doors (web, worker, cli) only; rooms take plain arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What can be set from outside; each field is documented in docs/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="HILUM_", extra="ignore", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="address to listen on; loopback unless you say otherwise")
+    port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
+    home: Path = Field(default=Path("var"), description="folder for state and downloads")
+    model: Path | None = Field(default=None, description="bundle to serve; by default the bundled reference model")
+    threads: int = Field(default=0, ge=0, le=256, description="predictions computed at once; 0: one for each core")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")
