@@ -24,7 +24,7 @@ class Body:
 
     Attributes:
         top, bottom, left, right: the bounding box in pixels of the slice, half-open.
-        mask: (h, w) uint8, 255 inside the filled body outline, at the reduced search size and covering the box only.
+        mask: (h, w) uint8, 255 inside the body's convex hull, at the reduced search size and covering the box only.
         lung: grey value of aerated lung (or of air, where the slice shows no lung).
         tissue: grey value of soft tissue.
         is_found: False where no body was recognised and the box is the whole slice.
@@ -41,10 +41,11 @@ class Body:
 
 
 def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
-    """Locates the body's bounding box, its filled outline and its two grey anchors.
+    """Locates the body's bounding box, its hull and its two grey anchors.
 
     The slice is reduced, split into air and tissue by Otsu's threshold (IEEE Trans. SMC 9(1), 1979), opened to
-    remove the table, and its largest component is the body. Lungs count as inside.
+    remove the table, and the convex hull of its largest component is the body: lungs count as inside, also where the
+    chest wall is too thin to close around them.
 
     Args:
         pixels: (H, W) grey values, any scale.
@@ -69,8 +70,8 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
         label = 1 + int(areas.argmax())
         x, y, w, h = (int(v) for v in stats[label, :4])
         component = (labels[y : y + h, x : x + w] == label).astype(np.uint8)
-        outline, _ = cv2.findContours(component, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        mask = cv2.drawContours(np.zeros_like(component), outline, -1, 255, cv2.FILLED)
+        hull = cv2.convexHull(cv2.findNonZero(component))
+        mask = cv2.fillConvexPoly(np.zeros_like(component), hull, 255)
     else:
         x, y, (w, h) = 0, 0, small_size
         mask = np.full((h, w), 255, np.uint8)

@@ -30,8 +30,8 @@ def draw_phantom(seed: int, *, side: int = 512, with_mass: bool | None = None) -
     cv2.ellipse(picture, at(0.5, 0.5), at(width, height), 0, 0, 360, 115, cv2.FILLED)
     cv2.ellipse(picture, at(0.5, 0.5), at(width - 0.03, height - 0.03), 0, 0, 360, 130, cv2.FILLED)
     for sign in (-1, 1):
-        centre = at(0.5 + sign * width * 0.5, 0.49)
-        cv2.ellipse(picture, centre, at(width * 0.36, height * 0.72), sign * 8, 0, 360, 30, cv2.FILLED)
+        centre = at(0.5 + sign * width * 0.48, 0.49)
+        cv2.ellipse(picture, centre, at(width * 0.34, height * 0.66), sign * 8, 0, 360, 30, cv2.FILLED)
         for _ in range(40):
             x, y = rng.normal(0.5 + sign * width * 0.42, 0.07), rng.normal(0.49, 0.09)
             radius = int(rng.integers(1, max(2, side // 100)))
