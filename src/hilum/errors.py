@@ -5,10 +5,16 @@ HilumError
 │   ├── EmptyFile            UnsupportedMediaType   TrailingData
 │   ├── Image…               Corrupt Truncated TooLarge TooSmall BadAspect MultiFrame
 │   ├── PixelValuesInvalid   ColorModeUnsupported   DecodeTimeout
-│   └── Dicom…               Corrupt TransferSyntax DecodeFailed Inconsistent MultiFrame NoPixels Photometric
-│                            Rescale Modality
+│   ├── Dicom…               Corrupt TransferSyntax DecodeFailed Inconsistent MultiFrame NoPixels Photometric
+│   │                        Rescale Modality
+│   └── Archive…             UnsafePath TooLarge TooManyFiles Overlap Corrupt Nested SpecialFile Encrypted
+│                            UnsupportedMethod NoUsableImages
 ├── DatasetInvalid           a data set that cannot be read or trained on   exit 4
+│   └── Dataset…             NotFound Empty ClassCollision GroupsInvalid SourceUnavailable ManifestInvalid
 ├── BundleInvalid            a model bundle that must not be served         exit 5
+├── ServiceRefused           the service cannot answer this now
+│   └── NotReady             Overloaded   PredictionNotFound   MetricsMissing
+├── SettingsRefused          settings that would be unsafe to serve with    exit 2
 └── TrainingFailed           training could not start or finish             exit 6
 """
 
@@ -171,10 +177,106 @@ class DicomModality(InputRejected):
     code, title = "dicom-modality", "The DICOM file is not an axial CT slice"
 
 
+class ArchiveUnsafePath(InputRejected):
+    """A member's name points outside the folder it would be extracted to."""
+
+    code, title = "archive-unsafe-path", "The archive holds an unsafe path"
+
+
+class ArchiveTooLarge(InputRejected):
+    """The archive unpacks to more bytes than the limit."""
+
+    code, status, title = "archive-too-large", 413, "The archive unpacks to too many bytes"
+
+
+class ArchiveTooManyFiles(InputRejected):
+    """The archive has more members than the limit."""
+
+    code, status, title = "archive-too-many-files", 413, "The archive holds too many files"
+
+
+class ArchiveOverlap(InputRejected):
+    """Two members share the same bytes of the archive."""
+
+    code, title = "archive-overlap", "The archive's members overlap"
+
+
+class ArchiveCorrupt(InputRejected):
+    """The archive's structure, sizes or checksums are wrong or ambiguous."""
+
+    code, title = "archive-corrupt", "The archive is damaged"
+
+
+class ArchiveNested(InputRejected):
+    """The archive holds another archive."""
+
+    code, title = "archive-nested", "The archive holds another archive"
+
+
+class ArchiveSpecialFile(InputRejected):
+    """The archive holds a link, a device or a pipe."""
+
+    code, title = "archive-special-file", "The archive holds something that is no plain file"
+
+
+class ArchiveEncrypted(InputRejected):
+    """The archive is protected by a password."""
+
+    code, title = "archive-encrypted", "The archive is encrypted"
+
+
+class ArchiveUnsupportedMethod(InputRejected):
+    """A member is compressed by a method other than stored and deflate."""
+
+    code, title = "archive-unsupported-method", "The archive uses an unsupported compression method"
+
+
+class ArchiveNoUsableImages(InputRejected):
+    """The archive holds no image that can be used."""
+
+    code, title = "archive-no-usable-images", "The archive holds no usable images"
+
+
 class DatasetInvalid(HilumError):
     """The data set cannot be read or trained on."""
 
     code, status, exit_code, title = "dataset-invalid", 422, 4, "The data set cannot be used"
+
+
+class DatasetNotFound(DatasetInvalid):
+    """Nothing is at the path given."""
+
+    code, status, title = "dataset-not-found", 404, "The data set does not exist"
+
+
+class DatasetEmpty(DatasetInvalid):
+    """No usable image lies in a class folder."""
+
+    code, title = "dataset-empty", "The data set holds no usable images"
+
+
+class DatasetClassCollision(DatasetInvalid):
+    """Two folders of one split have the same class name once normalised."""
+
+    code, title = "dataset-class-collision", "Two folders name the same class"
+
+
+class DatasetGroupsInvalid(DatasetInvalid):
+    """The groups file cannot be read or names images that are not there."""
+
+    code, title = "dataset-groups-invalid", "The groups file cannot be used"
+
+
+class DatasetSourceUnavailable(DatasetInvalid):
+    """The data set cannot be fetched from where it is published."""
+
+    code, status, title = "dataset-source-unavailable", 502, "The data set cannot be fetched"
+
+
+class DatasetManifestInvalid(DatasetInvalid):
+    """The manifest's file is no manifest this version reads."""
+
+    code, title = "dataset-manifest-invalid", "The data set's manifest cannot be read"
 
 
 class BundleInvalid(HilumError):
@@ -187,3 +289,44 @@ class TrainingFailed(HilumError):
     """Training could not start or finish."""
 
     code, status, exit_code, title = "training-failed", 500, 6, "Training failed"
+
+
+class ServiceRefused(HilumError):
+    """The service cannot answer this request now, whatever the input.
+
+    Attributes:
+        retry_after: seconds after which trying again makes sense; None where it never does.
+    """
+
+    code, status, title = "service-refused", 503, "The service cannot answer now"
+    retry_after: ClassVar[int | None] = None
+
+
+class NotReady(ServiceRefused):
+    """The model is still being loaded and checked, or the server is shutting down."""
+
+    code, title, retry_after = "not-ready", "The service is not ready", 1
+
+
+class Overloaded(ServiceRefused):
+    """More requests wait than the limit."""
+
+    code, title, retry_after = "overloaded", "The service is busy", 1
+
+
+class PredictionNotFound(ServiceRefused):
+    """No recent prediction has this id."""
+
+    code, status, title = "prediction-not-found", 404, "There is no such prediction"
+
+
+class MetricsMissing(ServiceRefused):
+    """The served model's bundle holds no measured performance."""
+
+    code, status, title = "metrics-missing", 404, "The model's performance was not measured"
+
+
+class SettingsRefused(HilumError):
+    """The settings would make an unsafe service."""
+
+    code, exit_code, title = "settings-refused", 2, "The settings are refused"

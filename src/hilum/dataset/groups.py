@@ -1,0 +1,168 @@
+"""Which images show the same slice or patient and must stay on one side of a split. Knows pixels, not labels."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.dataset.layout import GROUPS_FILE
+from hilum.dataset.manifest import DatasetManifest, ImageRecord
+from hilum.errors import DatasetGroupsInvalid
+from hilum.imaging.body import find_body
+from hilum.imaging.decode import decode
+
+NEAR_COPY = 0.95
+"""Cosine above which two fingerprints show the same slice or its neighbour in the series."""
+
+_WIDTH, _HEIGHT = 96, 72
+_BLOCK = 512
+
+
+def fingerprint_of(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The body of a slice at thumbnail size: alike for two exports of a slice, whatever their crop and margin.
+
+    Args:
+        pixels: (H, W) grey values on the 0..255 scale.
+
+    Returns:
+        (6912,) uint8, 96 by 72 pixels.
+    """
+    body = find_body(pixels)
+    box = pixels[body.top : body.bottom, body.left : body.right]
+    shrinks = box.shape[0] >= _HEIGHT and box.shape[1] >= _WIDTH
+    thumbnail = cv2.resize(box, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(np.clip(np.rint(thumbnail), 0, 255), np.uint8).reshape(-1)
+
+
+def read_fingerprints(manifest: DatasetManifest, records: Sequence[ImageRecord]) -> NDArray[np.uint8]:
+    """Decodes these records' files and fingerprints them: (len(records), 6912) uint8; each content is read once."""
+    known: dict[str, NDArray[np.uint8]] = {}
+    for record in records:
+        if record.sha256 not in known:
+            data = manifest.path_of(record).read_bytes()
+            known[record.sha256] = fingerprint_of(decode(data, name=record.path).pixels)
+    rows = [known[record.sha256] for record in records]
+    return np.stack(rows) if rows else np.empty((0, _WIDTH * _HEIGHT), np.uint8)
+
+
+def infer_groups(
+    manifest: DatasetManifest, fingerprints: NDArray[np.uint8] | None = None, *, threshold: float = NEAR_COPY
+) -> DatasetManifest:
+    """Groups byte-identical files and near copies, transitively.
+
+    Args:
+        manifest: its records' groups are replaced.
+        fingerprints: (len(manifest.records), 6912) uint8; read from the files where None.
+        threshold: cosine above which two images are near copies.
+
+    Returns:
+        The manifest with groups named by the first 16 digits of their smallest sha256.
+    """
+    records = manifest.records
+    if fingerprints is None:
+        fingerprints = read_fingerprints(manifest, records)
+    first_of: dict[str, int] = {}
+    for index, record in enumerate(records):
+        first_of.setdefault(record.sha256, index)
+    distinct = list(first_of.values())
+    roots = _joined(len(distinct), near_pairs(fingerprints[distinct], threshold=threshold))
+    smallest: dict[int, str] = {}
+    for root, sha256 in zip(roots, first_of, strict=True):
+        smallest[root] = min(sha256, smallest.get(root, sha256))
+    group_of = {sha256: smallest[root][:16] for root, sha256 in zip(roots, first_of, strict=True)}
+    regrouped = tuple(r.model_copy(update={"group": group_of[r.sha256]}) for r in records)
+    return manifest.model_copy(update={"records": regrouped})
+
+
+def near_pairs(
+    left: NDArray[np.uint8], right: NDArray[np.uint8] | None = None, *, threshold: float = NEAR_COPY
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Pairs of fingerprints whose mean-removed cosine exceeds the threshold, block by block.
+
+    Two blocks of 512 are in memory as float32 at a time, about 30 MB, whatever the size of the data set.
+
+    Args:
+        left: (N, D) uint8.
+        right: (M, D) uint8; `left` itself, each pair once, where None.
+        threshold: pairs above it are yielded.
+
+    Yields:
+        Row indices into `left` and into `right`, of equal length.
+    """
+    other = left if right is None else right
+    for start in range(0, len(left), _BLOCK):
+        rows = _unit_vectors(left[start : start + _BLOCK])
+        for across in range(start if right is None else 0, len(other), _BLOCK):
+            columns = rows if right is None and across == start else _unit_vectors(other[across : across + _BLOCK])
+            above = rows @ columns.T > threshold
+            if right is None and across == start:
+                above = np.triu(above, k=1)
+            i, j = np.nonzero(above)
+            yield i + start, j + across
+
+
+def read_groups_file(root: Path) -> dict[str, str]:
+    """Reads `groups.csv` (columns `path` and `group`) at a data set's root; empty where there is none.
+
+    Raises:
+        DatasetGroupsInvalid: it is no such table, or gives one path two groups.
+    """
+    path = root / GROUPS_FILE
+    if not path.is_file():
+        return {}
+    groups: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file):
+                name, group = (row.get("path") or "").strip(), (row.get("group") or "").strip()
+                if not name or not group:
+                    raise DatasetGroupsInvalid(f"{GROUPS_FILE} needs a path and a group in every row, and has {row}.")
+                if groups.setdefault(name, group) != group:
+                    raise DatasetGroupsInvalid(f"{GROUPS_FILE} puts {name!r} in {groups[name]!r} and in {group!r}.")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetGroupsInvalid(f"{GROUPS_FILE} is no CSV text in UTF-8 ({error}).") from error
+    return groups
+
+
+def apply_groups(manifest: DatasetManifest, groups: dict[str, str]) -> DatasetManifest:
+    """Replaces the groups of the paths listed; the others keep theirs.
+
+    Raises:
+        DatasetGroupsInvalid: a path listed is no file of the data set.
+    """
+    known = {r.path for r in manifest.records} | {r.path for r in manifest.rejected}
+    if unknown := sorted(set(groups) - known):
+        raise DatasetGroupsInvalid(
+            f"{GROUPS_FILE} lists {len(unknown)} files that are not in the data set, such as {unknown[0]!r}; "
+            "paths are relative to the data set's root, with forward slashes."
+        )
+    records = tuple(r.model_copy(update={"group": groups.get(r.path, r.group)}) for r in manifest.records)
+    return manifest.model_copy(update={"records": records})
+
+
+def _unit_vectors(fingerprints: NDArray[np.uint8]) -> NDArray[np.float32]:
+    vectors = fingerprints.astype(np.float32)
+    vectors -= vectors.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-6), np.float32)
+
+
+def _joined(count: int, pairs: Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]]) -> list[int]:
+    """Union-find with path halving; returns the root of each of `count` items."""
+    parent = list(range(count))
+
+    def root_of(item: int) -> int:
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
+
+    for left, right in pairs:
+        for i, j in zip(left.tolist(), right.tolist(), strict=True):
+            parent[root_of(j)] = root_of(i)
+    return [root_of(item) for item in range(count)]
