@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -19,3 +20,15 @@ class Settings(BaseSettings):
     model: Path | None = Field(default=None, description="bundle to serve; by default the bundled reference model")
     threads: int = Field(default=0, ge=0, le=256, description="predictions computed at once; 0: one for each core")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")
+    max_waiting: int = Field(default=128, ge=0, le=10_000, description="predictions that may wait; more get 503")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="names, separated by commas, the server answers to besides localhost"
+    )
+    allow_open: bool = Field(default=False, description="listen beyond loopback although nothing checks who asks")
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip().lower() for name in value.split(",") if name.strip())
+        return value

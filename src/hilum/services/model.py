@@ -1,0 +1,65 @@
+"""The model being served and what was measured of it. Knows bundles; not requests, threads or HTTP."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from hilum.errors import BundleInvalid
+from hilum.imaging.decode import Limits
+from hilum.inference.manifest import Manifest
+from hilum.inference.predictor import Prediction, Predictor
+
+METRICS = "metrics.json"
+
+
+class SlicePredictor(Protocol):
+    """What a served model must do; safe to call from several threads."""
+
+    manifest: Manifest
+
+    def predict(self, data: bytes, *, name: str | None = None, limits: Limits | None = None) -> Prediction:
+        """Classifies one encoded slice, or raises `InputRejected`."""
+        ...
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A loaded model.
+
+    Attributes:
+        predictor: verified and warm.
+        metrics: its bundle's measured performance; None where none was measured.
+    """
+
+    predictor: SlicePredictor
+    metrics: dict[str, Any] | None = None
+
+    @property
+    def version(self) -> str:
+        """The bundle's unique name."""
+        return self.predictor.manifest.model_version
+
+
+def load_model(directory: Path) -> ServedModel:
+    """Opens, verifies and warms a bundle.
+
+    Raises:
+        BundleInvalid: it is damaged, or does not answer as when it was made.
+    """
+    predictor = Predictor.load(directory, threads=1)
+    return ServedModel(predictor, _measured(directory / METRICS))
+
+
+def _measured(path: Path) -> dict[str, Any] | None:
+    try:
+        metrics = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise BundleInvalid(f"{METRICS} of {path.parent.name!r} is not JSON: {error}") from error
+    if not isinstance(metrics, dict):
+        raise BundleInvalid(f"{METRICS} of {path.parent.name!r} is no JSON object")
+    return metrics

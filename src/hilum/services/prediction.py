@@ -1,0 +1,193 @@
+"""Answers for one slice: admission, the model, the record of recent answers. Knows no HTTP."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from hilum.errors import BundleInvalid, HilumError, NotReady
+from hilum.imaging.decode import Limits
+from hilum.inference.predictor import Prediction
+from hilum.services.model import ServedModel
+from hilum.services.recent import RecentPrediction, RecentPredictions
+from hilum.services.workers import Workers
+
+PREDICTION_SET_COVERAGE = 0.95
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a caller is told about one slice.
+
+    Attributes:
+        id: names the answer for a while, see `RecentPredictions`.
+        prediction_set: the fewest classes, by descending probability, that reach 0.95 together.
+        wait_ms, compute_ms: spent in line, and on decoding and inference.
+        The others are those of `hilum.inference.predictor.Prediction`.
+    """
+
+    id: str
+    predicted_class: str
+    probabilities: dict[str, float]
+    cancer_probability: float | None
+    decision: Literal["confident", "review"]
+    prediction_set: tuple[str, ...]
+    warnings: tuple[str, ...]
+    model_version: str
+    wait_ms: float
+    compute_ms: float
+
+
+def prediction_set(probabilities: dict[str, float], coverage: float = PREDICTION_SET_COVERAGE) -> tuple[str, ...]:
+    """The fewest classes, by descending probability, whose probabilities reach `coverage` together."""
+    chosen: list[str] = []
+    reached = 0.0
+    for name in sorted(probabilities, key=lambda name: -probabilities[name]):
+        if reached >= coverage:
+            break
+        chosen.append(name)
+        reached += probabilities[name]
+    return tuple(chosen)
+
+
+class PredictionService:
+    """Serves one model. Its coroutines run on one event loop, the work on its threads.
+
+    Attributes:
+        limits: caps on what is decoded.
+    """
+
+    def __init__(
+        self, load: Callable[[], ServedModel], *, workers: Workers | None = None, limits: Limits | None = None
+    ) -> None:
+        """Takes the way to load the model; `start` loads it.
+
+        Args:
+            load: returns a verified, warm model or raises `BundleInvalid`.
+            workers: where predictions are computed.
+            limits: caps on what is decoded.
+        """
+        self.limits = limits or Limits()
+        self.workers = workers or Workers()
+        self._load = load
+        self._model: ServedModel | None = None
+        self._failure: str | None = None
+        self._is_draining = False
+        self._recent = RecentPredictions()
+
+    def start(self) -> threading.Thread:
+        """Loads and checks the model on a thread of its own, so that the server answers about its health meanwhile."""
+        thread = threading.Thread(target=self._load_model, name="hilum-load-model", daemon=True)
+        thread.start()
+        return thread
+
+    def drain(self) -> None:
+        """Stops being ready; what was admitted is still answered."""
+        self._is_draining = True
+
+    def close(self) -> None:
+        """Waits for what was admitted and ends the threads."""
+        self.drain()
+        self.workers.close()
+
+    @property
+    def model(self) -> ServedModel:
+        """The model being served.
+
+        Raises:
+            NotReady: it is still being loaded.
+            BundleInvalid: it could not be loaded.
+        """
+        if self._model is not None:
+            return self._model
+        if self._failure is not None:
+            raise BundleInvalid(self._failure)
+        raise NotReady("the model is being loaded and checked")
+
+    @property
+    def degraded_reasons(self) -> tuple[str, ...]:
+        """Why the service is not at its best, in words; empty where it is."""
+        reasons = []
+        if self._failure is not None:
+            reasons.append(self._failure)
+        elif self._model is None:
+            reasons.append("the model is being loaded and checked")
+        if self._is_draining:
+            reasons.append("the server is shutting down")
+        return tuple(reasons)
+
+    def check_ready(self) -> None:
+        """Returns where predictions can be answered.
+
+        Raises:
+            NotReady: the model is being loaded, or the server is shutting down.
+            BundleInvalid: the model could not be loaded.
+        """
+        if self._is_draining:
+            raise NotReady("the server is shutting down")
+        _ = self.model
+
+    async def predict(self, data: bytes, *, name: str | None = None) -> Answer:
+        """Classifies one encoded image or DICOM slice.
+
+        Args:
+            data: the file's bytes.
+            name: what the caller calls the file; compared with its content only.
+
+        Raises:
+            InputRejected: the bytes are not a usable slice.
+            Overloaded: too many wait already.
+            NotReady, BundleInvalid: there is no model to answer.
+        """
+        predictor = self.model.predictor
+        prediction_id = str(uuid.uuid4())
+        admitted_at = time.perf_counter()
+
+        def work() -> tuple[Prediction, float, float]:
+            started_at = time.perf_counter()
+            prediction = predictor.predict(data, name=name, limits=self.limits)
+            self._recent.add(prediction_id, prediction)
+            return prediction, started_at, time.perf_counter()
+
+        prediction, started_at, ended_at = await self.workers.run(work)
+        return Answer(
+            id=prediction_id,
+            predicted_class=prediction.predicted_class,
+            probabilities=prediction.probabilities,
+            cancer_probability=prediction.cancer_probability,
+            decision=prediction.decision,
+            prediction_set=prediction_set(prediction.probabilities),
+            warnings=prediction.warnings,
+            model_version=prediction.model_version,
+            wait_ms=(started_at - admitted_at) * 1000,
+            compute_ms=(ended_at - started_at) * 1000,
+        )
+
+    async def show(self, prediction_id: str, draw: Callable[[RecentPrediction], Result]) -> Result:
+        """Computes `draw(recent)` for a recent prediction.
+
+        Raises:
+            PredictionNotFound: it is not, or no longer, kept.
+            Overloaded: too many wait already.
+        """
+        recent = self._recent.get(prediction_id)
+        return await self.workers.run(lambda: draw(recent))
+
+    def _load_model(self) -> None:
+        try:
+            self._model = self._load()
+        except HilumError as error:
+            self._failure = error.detail
+            log.error("the model cannot be served", extra={"reason": error.detail})  # noqa: TRY400 - it says it all
+        except Exception:
+            self._failure = "the model could not be loaded; the log says why"
+            log.exception("loading the model failed")

@@ -1,0 +1,70 @@
+"""Puts the web application together from its parts. Knows no settings and no server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from hilum.services.prediction import PredictionService
+from hilum.web.dependencies import Context
+from hilum.web.metrics import Instruments
+from hilum.web.middleware import HostGuard, RequestRecorder
+from hilum.web.problems import install_problem_handlers
+from hilum.web.routes import documents, health, performance, predictions
+from hilum.web.uploads import UploadLimits, UploadReader
+
+_STATIC = Path(__file__).resolve().parent / "static"
+
+_DESCRIPTION = (
+    "Classifies chest-CT slices and shows why. Research software, not a medical device. "
+    "Errors are problem documents (RFC 9457); each type is described at `/problems/{slug}`."
+)
+
+
+class _WholeFiles(StaticFiles):
+    """Static files, always whole: ranges of small files cost and serve nobody (RFC 9110 lets a server ignore them)."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name not in {b"range", b"if-range"}]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+
+def create_app(
+    service: PredictionService,
+    *,
+    upload_limits: UploadLimits | None = None,
+    allowed_hosts: frozenset[str] = frozenset(),
+) -> FastAPI:
+    """Makes the application.
+
+    Args:
+        service: answers for slices; the application starts and closes it.
+        upload_limits: caps on request bodies.
+        allowed_hosts: host names answered to; empty for any.
+    """
+    instruments = Instruments()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="hilum", version=version("hilum"), description=_DESCRIPTION, docs_url=None, redoc_url=None,
+        lifespan=lifespan, redirect_slashes=False,
+    )  # fmt: skip
+    app.state.context = Context(service, instruments, UploadReader(upload_limits or UploadLimits()))
+    for routes in (predictions, performance, health, documents):
+        app.include_router(routes.router)
+    app.mount("/static", _WholeFiles(directory=_STATIC), name="static")
+    install_problem_handlers(app)
+    app.add_middleware(HostGuard, allowed_hosts=allowed_hosts)
+    app.add_middleware(RequestRecorder, instruments=instruments)
+    return app

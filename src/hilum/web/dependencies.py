@@ -1,0 +1,44 @@
+"""What routes are handed: the services and instruments the app was made with."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from hilum.services.prediction import PredictionService
+from hilum.web.metrics import Instruments
+from hilum.web.uploads import UploadReader
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything one app's routes share.
+
+    Attributes:
+        service: answers for slices.
+        instruments: counters and histograms.
+        uploads: reads request bodies.
+        started_at: of the monotonic clock.
+    """
+
+    service: PredictionService
+    instruments: Instruments
+    uploads: UploadReader
+    started_at: float = field(default_factory=time.monotonic)
+
+
+async def _context(request: Request) -> Context:
+    context = request.app.state.context
+    assert isinstance(context, Context)  # noqa: S101 - narrows starlette's untyped state
+    return context
+
+
+async def _service(context: Annotated[Context, Depends(_context)]) -> PredictionService:
+    return context.service
+
+
+ContextDep = Annotated[Context, Depends(_context)]
+ServiceDep = Annotated[PredictionService, Depends(_service)]

@@ -1,0 +1,135 @@
+"""What happens around every request: its id, host check, headers, log line and counters. Pure ASGI, for speed."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from typing import cast
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hilum.web.metrics import Instruments
+from hilum.web.problems import problem_response
+from hilum.web.refusals import ClientGone, HostNotAllowed, InternalError
+
+log = logging.getLogger("hilum.access")
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' blob: data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_CLIENT_CLOSED = 499
+"""Only logged: the status nginx gives a request whose client went away."""
+
+
+class HostGuard:
+    """Refuses requests for other host names, so that a web page cannot reach a local server by DNS rebinding."""
+
+    def __init__(self, app: ASGIApp, allowed_hosts: frozenset[str]) -> None:
+        """Guards `app`; an empty set allows every name."""
+        self._app = app
+        self._allowed = allowed_hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers 400 to a name that is not allowed."""
+        if scope["type"] != "http" or not self._allowed or _host_of(scope) in self._allowed:
+            await self._app(scope, receive, send)
+            return
+        scope["hilum.code"] = HostNotAllowed.code
+        error = HostNotAllowed("this server answers to localhost and to the names its operator allowed")
+        await problem_response(error, scope.get("hilum.request_id", ""))(scope, receive, send)
+
+
+class RequestRecorder:
+    """Gives each request an id, the answer its headers, and the log and the counters one entry."""
+
+    def __init__(self, app: ASGIApp, instruments: Instruments) -> None:
+        """Records the requests of `app` in `instruments`."""
+        self._app = app
+        self._instruments = instruments
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, and turns an unforeseen error into a bland 500 that is logged once."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = scope["hilum.request_id"] = uuid.uuid4().hex
+        started_at = time.perf_counter()
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except ClientGone:
+            status = _CLIENT_CLOSED
+        except Exception:
+            log.exception("the request failed", extra={"request_id": request_id, "route": _route_of(scope)})
+            has_begun = status != 0
+            status, scope["hilum.code"] = 500, InternalError.code
+            if has_begun:
+                raise
+            error = InternalError("the server failed; its log says how, under this request's id")
+            await problem_response(error, request_id)(scope, receive, send_with_headers)
+        finally:
+            self._record(scope, request_id, status, time.perf_counter() - started_at)
+
+    def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        route = _route_of(scope)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        code = scope.get("hilum.code")
+        self._instruments.requests.labels(method, route, str(status)).inc()
+        self._instruments.request_seconds.labels(route).observe(seconds)
+        if code is not None and 400 <= status < 500:
+            self._instruments.rejected.labels(code).inc()
+        fields = {
+            "request_id": request_id,
+            "method": method,
+            "route": route,
+            "status": status,
+            "code": code,
+            "latency_ms": round(seconds * 1000, 2),
+            "model_version": scope.get("hilum.model_version"),
+        }
+        log.info("request", extra={name: value for name, value in fields.items() if value is not None})
+
+
+def _route_of(scope: Scope) -> str:
+    path = getattr(scope.get("route"), "path", None)
+    return cast("str", path) if path else "unmatched"
+
+
+def _host_of(scope: Scope) -> str:
+    host = Headers(scope=scope).get("host", "").lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]

@@ -1,0 +1,154 @@
+"""Errors as RFC 9457 problem documents, and what each problem type means. Knows no service."""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from hilum import errors
+from hilum.errors import HilumError
+from hilum.web import refusals
+from hilum.web.remedies import REMEDIES
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_LONGEST_DETAIL = 500
+
+_NEVER_SENT = {
+    errors.HilumError,
+    errors.InputRejected,
+    errors.ServiceRefused,
+    errors.SettingsRefused,
+    errors.DatasetInvalid,
+    errors.TrainingFailed,
+    refusals.RequestRefused,
+}
+"""Branches of the error tree, and leaves that only the command line meets."""
+
+_BY_STATUS: dict[int, type[HilumError]] = {
+    400: refusals.BadRequest,
+    404: refusals.NotFound,
+    405: refusals.MethodNotAllowed,
+    413: refusals.BodyTooLarge,
+    422: refusals.RequestInvalid,
+}
+
+
+@dataclass(frozen=True)
+class ProblemType:
+    """What `GET /problems/{slug}` says of a kind of problem."""
+
+    slug: str
+    title: str
+    status: int
+    meaning: str
+    remedy: str
+
+
+def _descendants(root: type[HilumError]) -> Iterator[type[HilumError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _descendants(child)
+
+
+def sent_errors() -> dict[str, type[HilumError]]:
+    """Every error an answer can carry, by slug."""
+    return {error.code: error for error in _descendants(HilumError) if error not in _NEVER_SENT}
+
+
+def problem_types() -> dict[str, ProblemType]:
+    """Every documented problem type, by slug."""
+    sent = sent_errors()
+    return {
+        slug: ProblemType(
+            slug, sent[slug].title, sent[slug].status, (sent[slug].__doc__ or "").split("\n", 1)[0], REMEDIES[slug]
+        )
+        for slug in sorted(REMEDIES)
+    }
+
+
+def printable(text: str, longest: int = _LONGEST_DETAIL) -> str:
+    """Escapes control and format characters, which could forge a log line or reverse text, and caps the length."""
+    safe = "".join(
+        c if c == " " or unicodedata.category(c)[0] not in "CZ" else c.encode("unicode_escape").decode()
+        for c in text[: 2 * longest]
+    )
+    return safe if len(safe) <= longest else safe[: longest - 1] + "…"
+
+
+def problem_response(error: HilumError, request_id: str, headers: dict[str, str] | None = None) -> Response:
+    """The problem document for `error`."""
+    headers = dict(headers or {})
+    retry_after: int | None = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    document = {
+        "type": f"/problems/{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": printable(error.detail),
+        "instance": request_id,
+        "code": error.code,
+        "limit": error.limit,
+        "actual": error.actual,
+        "retry_after": retry_after,
+    }
+    present = {name: value for name, value in document.items() if value is not None}
+    return JSONResponse(present, error.status, headers, MEDIA_TYPE)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Makes every error the routes raise, FastAPI's own included, a problem document."""
+    app.add_exception_handler(HilumError, _on_hilum_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+
+
+def request_id_of(request: Request) -> str:
+    """The id the middleware gave this request."""
+    return str(request.scope.get("hilum.request_id", ""))
+
+
+def _answer(request: Request, error: HilumError, headers: dict[str, str] | None = None) -> Response:
+    request.scope["hilum.code"] = error.code
+    return problem_response(error, request_id_of(request), headers)
+
+
+async def _on_hilum_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HilumError):
+        raise error
+    if type(error) in _NEVER_SENT:
+        log.error("an error without a problem type reached the web", exc_info=error)
+        return _answer(request, refusals.InternalError("the server failed; its log says how, under this request's id"))
+    return _answer(request, error)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    kind = _BY_STATUS.get(error.status_code, refusals.BadRequest)
+    headers = dict(error.headers or {})
+    if kind is refusals.MethodNotAllowed:
+        detail = f"this address answers to {headers.get('Allow', 'other methods')} only"
+    elif kind is refusals.NotFound:
+        detail = "nothing answers at this address; see /docs"
+    else:
+        detail = HTTPStatus(error.status_code).phrase
+    return _answer(request, kind(detail), headers)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return _answer(request, refusals.RequestInvalid(f"{printable(place, 64)}: {printable(first['msg'], 200)}"))

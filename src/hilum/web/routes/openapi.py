@@ -1,0 +1,53 @@
+"""What routes tell OpenAPI beyond their signature: problem answers and multipart bodies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hilum.web.problems import MEDIA_TYPE, sent_errors
+from hilum.web.schemas import ProblemAnswer
+
+FILE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "one axial chest-CT slice: PNG, JPEG, TIFF, BMP, WebP or DICOM",
+                        }
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI answers for the problem types that carry these statuses."""
+    slugs: dict[int, list[str]] = {status: [] for status in statuses}
+    for slug, error in sorted(sent_errors().items()):
+        if error.status in slugs:
+            slugs[error.status].append(f"`{slug}`")
+    schema = {"$ref": "#/components/schemas/ProblemAnswer"}
+    return {
+        status: {
+            "model": ProblemAnswer,
+            "description": "Problem: " + ", ".join(names),
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status, names in slugs.items()
+    }
+
+
+def also_as(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI answer 200 in further media types."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    text = {"schema": {"type": "string"}}
+    return {200: {"content": {name: binary if name.startswith("image/") else text for name in media_types}}}

@@ -1,0 +1,71 @@
+"""`/metrics`: the model's measured performance for people, the process's counters for Prometheus; and `/limits`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import exposition
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from hilum.errors import HilumError, MetricsMissing
+from hilum.services.recent import KEPT
+from hilum.web.dependencies import Context, ContextDep
+from hilum.web.negotiation import preferred
+from hilum.web.routes.openapi import also_as, problems
+from hilum.web.schemas import LimitsAnswer
+
+router = APIRouter(tags=["operation"])
+
+_OFFERED = ("application/json", "text/plain", "application/openmetrics-text")
+
+
+@router.get(
+    "/metrics",
+    response_class=JSONResponse,
+    responses=also_as("text/plain", "application/openmetrics-text") | problems(404, 503),
+)
+async def metrics(request: Request, context: ContextDep) -> Response:
+    """Tells the served model's measured performance; Prometheus text where Accept prefers it."""
+    headers = {"Vary": "Accept"}
+    chosen = preferred(request.headers.get("accept"), _OFFERED)
+    if chosen != "application/json":
+        _refresh_gauges(context)
+        is_open = chosen == "application/openmetrics-text"
+        form = openmetrics if is_open else exposition
+        return Response(form.generate_latest(context.instruments.registry), 200, headers, form.CONTENT_TYPE_LATEST)
+    model = context.service.model
+    if model.metrics is None:
+        raise MetricsMissing(f"the bundle of {model.version} holds no metrics.json")
+    return JSONResponse(model.metrics | {"model_version": model.version}, headers=headers)
+
+
+@router.get("/limits")
+async def limits(context: ContextDep) -> LimitsAnswer:
+    """Tells the limits in force."""
+    decoding, upload, workers = context.service.limits, context.uploads.limits, context.service.workers
+    return LimitsAnswer(
+        predict_body_bytes=upload.body_bytes,
+        file_bytes=decoding.file_bytes,
+        pixels=decoding.pixels,
+        min_side=decoding.min_side,
+        max_side=decoding.max_side,
+        max_aspect=decoding.max_aspect,
+        multipart_parts=upload.parts,
+        multipart_header_bytes=upload.header_bytes,
+        multipart_field_bytes=upload.field_bytes,
+        upload_grace_s=upload.grace_s,
+        upload_bytes_per_s=upload.bytes_per_s,
+        predictions_at_once=workers.threads,
+        predictions_waiting=workers.max_waiting,
+        predictions_kept=KEPT,
+    )
+
+
+def _refresh_gauges(context: Context) -> None:
+    context.instruments.waiting.set(context.service.workers.admitted)
+    try:
+        context.service.check_ready()
+    except HilumError:
+        context.instruments.is_ready.set(0)
+    else:
+        context.instruments.is_ready.set(1)

@@ -1,0 +1,136 @@
+"""The shapes of answers, as clients see them in OpenAPI. Knows no service."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PredictionAnswer(BaseModel):
+    """The model's answer for one slice. Research use only: not a diagnosis."""
+
+    model_config = ConfigDict(
+        protected_namespaces=(),
+        json_schema_extra={
+            "example": {
+                "id": "0b9f5f0e-6d0c-4d8e-9d53-0c6f9a5f7f55",
+                "predicted_class": "adenocarcinoma",
+                "probabilities": {
+                    "adenocarcinoma": 0.93,
+                    "large_cell_carcinoma": 0.03,
+                    "normal": 0.01,
+                    "squamous_cell_carcinoma": 0.03,
+                },
+                "cancer_probability": 0.99,
+                "decision": "confident",
+                "prediction_set": ["adenocarcinoma", "squamous_cell_carcinoma"],
+                "warnings": [],
+                "model_version": "efficientnet-lite0-20260101-0123abcd",
+                "latency_ms": 7.1,
+            }
+        },
+    )
+
+    id: str = Field(description="names the answer for its explanation; only the most recent answers are kept")
+    predicted_class: str = Field(description="the most probable class")
+    probabilities: dict[str, float] = Field(description="calibrated, by class; they sum to 1")
+    cancer_probability: float | None = Field(
+        description="sum over the cancer classes; null where the model's classes name none"
+    )
+    decision: Literal["confident", "review"] = Field(
+        description="`review`: the probability is below the operating point or the input is doubtful; a person decides"
+    )
+    prediction_set: tuple[str, ...] = Field(
+        description="the smallest set of classes, by descending probability, whose probabilities reach 0.95 together"
+    )
+    warnings: tuple[str, ...] = Field(description="codes of what to know about the input, such as `body-not-found`")
+    model_version: str = Field(description="the model bundle that answered")
+    latency_ms: float = Field(description="from the first byte read to the answer, in the server")
+
+
+class BodyBox(BaseModel):
+    """Where the patient's body was found, in pixels of the slice; half-open."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+class SliceSize(BaseModel):
+    """The slice's size in pixels."""
+
+    height: int
+    width: int
+
+
+class ExplanationAnswer(BaseModel):
+    """The class activation map behind an answer."""
+
+    id: str
+    predicted_class: str = Field(description="the class whose activation the grid shows")
+    grid: list[list[float]] = Field(description="rows of activations over the body's box, scaled so the peak is 1")
+    body: BodyBox
+    slice: SliceSize
+
+
+class HealthAnswer(BaseModel):
+    """How the service is, for a person."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    status: Literal["ok", "degraded"]
+    model_version: str | None
+    versions: dict[str, str]
+    uptime_s: float
+    degraded_reasons: tuple[str, ...]
+
+
+class StatusAnswer(BaseModel):
+    """A probe's answer."""
+
+    status: Literal["ok"] = "ok"
+
+
+class LimitsAnswer(BaseModel):
+    """The limits in force."""
+
+    predict_body_bytes: int
+    file_bytes: int
+    pixels: int
+    min_side: int
+    max_side: int
+    max_aspect: float
+    multipart_parts: int
+    multipart_header_bytes: int
+    multipart_field_bytes: int
+    upload_grace_s: float
+    upload_bytes_per_s: int
+    predictions_at_once: int
+    predictions_waiting: int
+    predictions_kept: int
+
+
+class ProblemAnswer(BaseModel):
+    """An RFC 9457 problem document."""
+
+    type: str = Field(description="where this kind of problem is documented")
+    title: str
+    status: int
+    detail: str = Field(description="what is wrong with this request, and what to do")
+    instance: str = Field(description="the request's id, as in X-Request-ID")
+    code: str = Field(description="the last part of `type`")
+    limit: float | None = Field(default=None, description="the limit that was passed")
+    actual: float | None = Field(default=None, description="the value received")
+    retry_after: int | None = Field(default=None, description="seconds after which trying again makes sense")
+
+
+class ProblemTypeAnswer(BaseModel):
+    """What a problem type means."""
+
+    slug: str
+    title: str
+    status: int
+    meaning: str
+    remedy: str

@@ -1,0 +1,97 @@
+"""Runs the application on Granian, as the settings say. The door of `hilum serve`."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging.config
+from functools import partial
+from typing import TYPE_CHECKING
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from hilum.errors import BundleInvalid, SettingsRefused
+from hilum.services.reference import reference_bundle
+from hilum.web.logs import log_config
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from hilum.settings import Settings
+
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_DRAIN_S = 30
+_IN_FLIGHT = 512
+"""Requests one process takes at once, most of them waiting for their bodies or in line."""
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT; what was admitted is answered before it returns.
+
+    Raises:
+        SettingsRefused: the address is open to others and nothing would check who asks.
+        BundleInvalid: there is no bundle where the settings say.
+    """
+    check_exposure(settings)
+    directory = settings.model or reference_bundle()
+    if not (directory / "manifest.json").is_file():
+        raise BundleInvalid(f"there is no model bundle in {str(directory)!r}: HILUM_MODEL must name one's folder")
+    server = Granian(
+        "hilum.web.server:build_app",
+        address=settings.host.strip("[]"),
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=1,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=1024,
+        backpressure=_IN_FLIGHT,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=64 * 1024),
+        workers_kill_timeout=_DRAIN_S,
+        log_dictconfig=log_config(settings.log_level),
+        log_level=LogLevels.warning,
+    )
+    server.serve(target_loader=partial(build_app, settings.model_copy(update={"model": directory})), wrap_loader=False)
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuses an address that others can reach, unless the settings say that this is meant.
+
+    Raises:
+        SettingsRefused: it is open to others.
+    """
+    if not (is_loopback(settings.host) or settings.allow_open):
+        raise SettingsRefused(
+            f"{settings.host!r} can be reached from other machines and nothing checks who asks; "
+            "listen on 127.0.0.1, or set HILUM_ALLOW_OPEN=true behind something that does check"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """Makes the application in the worker process; the serving libraries are loaded there only."""
+    import cv2
+
+    from hilum.services.model import load_model
+    from hilum.services.prediction import PredictionService
+    from hilum.services.workers import Workers
+    from hilum.web.app import create_app
+
+    logging.config.dictConfig(log_config(settings.log_level))
+    cv2.setNumThreads(1)
+    directory = settings.model or reference_bundle()
+    workers = Workers(threads=settings.threads, max_waiting=settings.max_waiting)
+    service = PredictionService(partial(load_model, directory), workers=workers)
+    names = frozenset(settings.allowed_hosts)
+    if is_loopback(settings.host) or names:
+        names |= _LOOPBACK_NAMES
+    return create_app(service, allowed_hosts=names)

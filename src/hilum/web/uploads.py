@@ -1,0 +1,250 @@
+"""Reads one file out of a multipart body, bounded in bytes, parts and time. Knows HTTP, not what a file holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from hilum.web.refusals import (
+    BodyTooLarge,
+    ClientGone,
+    ContentEncodingRefused,
+    FileMissing,
+    MultipartLimits,
+    MultipartMalformed,
+    NotMultipart,
+    TooManyFiles,
+    TooManyUploads,
+    UploadTimeout,
+)
+
+
+@dataclass(frozen=True)
+class UploadLimits:
+    """Caps on one upload.
+
+    Attributes:
+        body_bytes: of the whole request body.
+        parts, part_headers, header_bytes, field_bytes: of the multipart body.
+        grace_s, bytes_per_s: a body must be whole within `grace_s` plus its bytes so far over `bytes_per_s`.
+        held_bytes: bodies of all uploads under way, together.
+    """
+
+    body_bytes: int = 25_000_000
+    parts: int = 20
+    part_headers: int = 16
+    header_bytes: int = 8192
+    field_bytes: int = 1_000_000
+    grace_s: float = 10.0
+    bytes_per_s: int = 10_000
+    held_bytes: int = 256_000_000
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    """A file as it was sent.
+
+    Attributes:
+        data: its bytes.
+        name: what the sender calls it; never logged, stored or used as a path.
+    """
+
+    data: bytes
+    name: str
+
+
+@dataclass
+class _Part:
+    name: str = ""
+    file_name: str | None = None
+    header_bytes: int = 0
+    chunks: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+
+class _FileCollector:
+    """Follows the parser's callbacks and keeps the part named `file`."""
+
+    def __init__(self, boundary: bytes, limits: UploadLimits) -> None:
+        self._limits = limits
+        self._parts = 0
+        self._part = _Part()
+        self._header_name = b""
+        self._header_value = b""
+        self._file: UploadedFile | None = None
+        self._has_text_field = False
+        self._is_whole = False
+        callbacks: dict[str, Any] = {
+            "on_part_begin": self._begin_part,
+            "on_part_data": self._take_data,
+            "on_part_end": self._end_part,
+            "on_header_field": self._take_header_name,
+            "on_header_value": self._take_header_value,
+            "on_header_end": self._end_header,
+            "on_end": self._end,
+        }
+        self._parser = MultipartParser(
+            boundary,
+            callbacks,  # type: ignore[arg-type]
+            max_header_count=limits.part_headers,
+            max_header_size=limits.header_bytes,
+        )
+
+    def feed(self, data: bytes) -> None:
+        """Parses a chunk of the body.
+
+        Raises:
+            MultipartMalformed, MultipartLimits, TooManyFiles: it cannot be taken.
+        """
+        try:
+            self._parser.write(data)
+        except FormParserError as error:
+            if "maximum" in str(error).lower() or "exceed" in str(error).lower():
+                raise MultipartLimits("a part has more or larger headers than this server reads") from error
+            raise MultipartMalformed("the body does not follow multipart/form-data with its boundary") from error
+
+    def file(self) -> UploadedFile:
+        """The file, once the body is whole.
+
+        Raises:
+            MultipartMalformed: the last boundary is missing.
+            FileMissing: no part named `file` held a file.
+        """
+        if not self._is_whole:
+            raise MultipartMalformed("the body ends before its last boundary")
+        if self._file is None:
+            is_text = "the field 'file' holds text; give the part a filename" if self._has_text_field else None
+            raise FileMissing(is_text or "send the slice as a multipart part named 'file'")
+        return self._file
+
+    def _begin_part(self) -> None:
+        self._parts += 1
+        self._part = _Part()
+        if self._parts > self._limits.parts:
+            raise MultipartLimits("the body has too many parts", limit=self._limits.parts, actual=self._parts)
+
+    def _take_header_name(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
+        self._header_name += data[start:end]
+
+    def _take_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
+        self._header_value += data[start:end]
+
+    def _count_header(self, size: int) -> None:
+        self._part.header_bytes += size
+        if self._part.header_bytes > self._limits.header_bytes:
+            raise MultipartLimits("a part's headers are too long", limit=self._limits.header_bytes)
+
+    def _end_header(self) -> None:
+        if self._header_name.lower() == b"content-disposition":
+            _, options = parse_options_header(self._header_value)
+            self._part.name = options.get(b"name", b"").decode("utf-8", "replace")
+            file_name = options.get(b"filename")
+            self._part.file_name = None if file_name is None else file_name.decode("utf-8", "replace")[:255]
+        self._header_name = self._header_value = b""
+
+    def _take_data(self, data: bytes, start: int, end: int) -> None:
+        self._part.size += end - start
+        is_file = self._part.name == "file" and self._part.file_name is not None
+        if is_file:
+            self._part.chunks.append(data[start:end])
+        elif self._part.size > self._limits.field_bytes:
+            raise MultipartLimits("a field is too long", limit=self._limits.field_bytes, actual=self._part.size)
+
+    def _end_part(self) -> None:
+        if self._part.name != "file":
+            return
+        if self._part.file_name is None:
+            self._has_text_field = True
+            return
+        if self._file is not None:
+            raise TooManyFiles("send one file at a time", limit=1, actual=2)
+        self._file = UploadedFile(b"".join(self._part.chunks), self._part.file_name)
+        self._part = _Part()
+
+    def _end(self) -> None:
+        self._is_whole = True
+
+
+class UploadReader:
+    """Reads uploads, and bounds the memory all of them hold together. Used from one event loop."""
+
+    def __init__(self, limits: UploadLimits) -> None:
+        """Takes the caps on each upload and on all of them."""
+        self.limits = limits
+        self._held_bytes = 0
+
+    async def read_file(self, request: Request) -> UploadedFile:
+        """Reads the one file of a multipart request.
+
+        Raises:
+            RequestRefused: a leaf that says what is wrong with the request.
+            ClientGone: the client closed the connection.
+        """
+        collector = _FileCollector(_boundary(request), self.limits)
+        declared = _declared_length(request)
+        if declared is not None and declared > self.limits.body_bytes:
+            raise self._too_large(declared)
+        held = 0
+
+        def take(chunk: bytes, received: int) -> None:
+            nonlocal held
+            if received > self.limits.body_bytes:
+                raise self._too_large(received)
+            held += len(chunk)
+            self._held_bytes += len(chunk)
+            if self._held_bytes > self.limits.held_bytes:
+                raise TooManyUploads("other uploads fill the memory set aside for them; try again in a moment")
+            collector.feed(chunk)
+
+        try:
+            await self._receive(request, take)
+        finally:
+            self._held_bytes -= held
+        return collector.file()
+
+    def _too_large(self, size: int) -> BodyTooLarge:
+        limit = self.limits.body_bytes
+        return BodyTooLarge(f"the upload is larger than {limit // 1_000_000} MB", limit=limit, actual=size)
+
+    async def _receive(self, request: Request, take: Callable[[bytes, int], None]) -> None:
+        started_at, received, is_more = asyncio.get_running_loop().time(), 0, True
+        try:
+            async with asyncio.timeout(self.limits.grace_s) as timeout:
+                while is_more:
+                    message = await request.receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    chunk = message.get("body", b"")
+                    received += len(chunk)
+                    timeout.reschedule(started_at + self.limits.grace_s + received / self.limits.bytes_per_s)
+                    is_more = message.get("more_body", False)
+                    take(chunk, received)
+        except TimeoutError as error:
+            slowest = self.limits.bytes_per_s
+            raise UploadTimeout(f"a body must arrive at {slowest // 1000} kB/s or more", actual=received) from error
+
+
+def _boundary(request: Request) -> bytes:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise ContentEncodingRefused("send the file as it is, without Content-Encoding")
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    if kind != b"multipart/form-data":
+        raise NotMultipart("send the slice as multipart/form-data with a part named 'file'")
+    boundary = options.get(b"boundary", b"")
+    if not 1 <= len(boundary) <= 70:
+        raise MultipartMalformed("the boundary must have 1 to 70 characters (RFC 2046, section 5.1.1)")
+    return boundary
+
+
+def _declared_length(request: Request) -> int | None:
+    declared = request.headers.get("content-length")
+    return int(declared) if declared is not None and declared.isascii() and declared.isdigit() else None
