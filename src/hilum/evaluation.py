@@ -1,1 +1,0 @@
-"""Metrics of a classifier, each with its n and interval."""

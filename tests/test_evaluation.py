@@ -1,0 +1,253 @@
+"""Figures agree with scikit-learn, intervals cover what they should, and the whole survives JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn import metrics
+
+from hilum.evaluation import Evaluation, evaluate, mcnemar
+
+NAMES = ("adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma")
+CANCERS = (NAMES[0], NAMES[1], NAMES[3])
+
+
+def draw_case(
+    seed: int, n: int = 200, count: int = 4, *, ties: bool = False, missing: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, count - missing, n)
+    scores = rng.normal(size=(n, count)) + 1.5 * np.eye(count)[labels]
+    if ties:
+        scores = np.round(scores)
+    probabilities = np.exp(scores)
+    return probabilities / probabilities.sum(axis=1, keepdims=True), labels
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("missing", [False, True])
+def test_class_figures_agree_with_scikit_learn(seed: int, ties: bool, missing: bool) -> None:
+    probabilities, labels = draw_case(seed, ties=ties, missing=missing)
+    result = evaluate(probabilities, labels, NAMES, n_bootstrap=0)
+    predicted = probabilities.argmax(axis=1)
+
+    assert result.accuracy.value == pytest.approx(metrics.accuracy_score(labels, predicted))
+    assert np.array_equal(result.confusion_matrix, metrics.confusion_matrix(labels, predicted, labels=range(4)))
+    for average in ("macro", "weighted", None):
+        theirs = metrics.precision_recall_fscore_support(
+            labels, predicted, labels=range(4), average=average, zero_division=0
+        )
+        for index, name in enumerate(("precision", "recall", "f1")):
+            if average:
+                ours = getattr(result, f"{average}_{name}").value
+            else:
+                ours = [getattr(c, name).value for c in result.per_class]
+            assert ours == pytest.approx(theirs[index])
+    present = [c.recall.value for c in result.per_class if c.support]
+    assert result.balanced_accuracy.value == pytest.approx(np.mean(present))
+    if not missing:
+        assert result.balanced_accuracy.value == pytest.approx(metrics.balanced_accuracy_score(labels, predicted))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("ties", [False, True])
+def test_probability_figures_agree_with_scikit_learn(seed: int, ties: bool) -> None:
+    probabilities, labels = draw_case(seed, ties=ties)
+    result = evaluate(probabilities, labels, NAMES, cancer_class_names=CANCERS, n_bootstrap=0)
+
+    theirs = metrics.roc_auc_score(labels, probabilities, multi_class="ovr", average=None)
+    assert [c.auroc.value for c in result.per_class] == pytest.approx(theirs)
+    assert result.macro_auroc.value == pytest.approx(np.mean(theirs))
+    assert result.log_loss.value == pytest.approx(metrics.log_loss(labels, probabilities))
+    one_hot = np.eye(4)[labels]
+    assert result.brier_score.value == pytest.approx(((probabilities - one_hot) ** 2).sum(axis=1).mean())
+
+    truth, score = labels != 2, np.round(1 - probabilities[:, 2], 12)
+    assert result.cancer is not None
+    assert result.cancer.auroc.value == pytest.approx(metrics.roc_auc_score(truth, score))
+    assert result.cancer.sensitivity.value == pytest.approx(metrics.recall_score(truth, score >= 0.5))
+    assert result.cancer.specificity.value == pytest.approx(metrics.recall_score(~truth, score < 0.5))
+    assert result.cancer.sensitivity.n == truth.sum()
+
+
+def test_roc_curve_has_few_points_and_the_area_under_it() -> None:
+    probabilities, labels = draw_case(0, n=5000)
+    for c in evaluate(probabilities, labels, NAMES, n_bootstrap=0).per_class:
+        x, y = np.array(c.roc).T
+        assert len(x) <= 100
+        assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
+        assert (np.diff(x) >= 0).all()
+        assert (np.diff(y) >= 0).all()
+        assert np.trapezoid(y, x) == pytest.approx(c.auroc.value, abs=0.005)
+
+
+def test_calibration_error_is_that_of_guo_et_al() -> None:
+    # Two bins: 0.8 said and 0.5 right (4 images), 0.6 said and 1.0 right (2 images).
+    probabilities = [[0.8, 0.2]] * 4 + [[0.4, 0.6]] * 2
+    result = evaluate(probabilities, [0, 0, 1, 1, 1, 1], ("a", "b"), n_bootstrap=0)
+    assert result.expected_calibration_error.value == pytest.approx(4 / 6 * 0.3 + 2 / 6 * 0.4)
+    filled = [b for b in result.reliability if b.n]
+    assert [(b.n, b.accuracy) for b in filled] == [(2, 1.0), (4, 0.5)]
+    assert [b.mean_confidence for b in filled] == pytest.approx([0.6, 0.8])
+    assert len(result.reliability) == 15
+
+
+def test_certain_and_right_is_perfect() -> None:
+    result = evaluate(np.eye(4)[[0, 1, 2, 3]], [0, 1, 2, 3], NAMES, n_bootstrap=50)
+    for figure in (result.accuracy, result.macro_f1, result.macro_auroc):
+        assert figure.value == 1
+    for figure in (result.expected_calibration_error, result.brier_score, result.log_loss):
+        assert figure.value == 0
+
+
+def test_missing_class_counts_as_zero_has_no_auroc_and_is_noted() -> None:
+    probabilities, labels = draw_case(1, missing=True)
+    result = evaluate(probabilities, labels, NAMES, n_bootstrap=100)
+    absent = result.per_class[3]
+    assert (absent.support, absent.recall.value, absent.auroc.value, absent.auroc.low, absent.roc) == (
+        0,
+        0,
+        None,
+        None,
+        (),
+    )
+    assert result.macro_auroc.value is None
+    assert any(NAMES[3] in note for note in result.notes)
+
+
+def test_cancer_figures_without_any_cancer_are_undefined() -> None:
+    probabilities, _ = draw_case(0, n=20)
+    result = evaluate(probabilities, np.full(20, 2), NAMES, cancer_class_names=CANCERS, n_bootstrap=20)
+    assert result.cancer is not None
+    assert result.cancer.sensitivity.value is None
+    assert result.cancer.auroc.value is None
+    assert result.cancer.specificity.value is not None
+
+
+def test_cancer_is_left_out_where_it_is_not_named() -> None:
+    probabilities, labels = draw_case(0)
+    assert evaluate(probabilities, labels, NAMES, n_bootstrap=0).cancer is None
+    assert evaluate(probabilities, labels, NAMES, cancer_class_names=NAMES, n_bootstrap=0).cancer is None
+
+
+def test_survives_json() -> None:
+    probabilities, labels = draw_case(2, missing=True)
+    result = evaluate(probabilities, labels, NAMES, cancer_class_names=CANCERS, n_bootstrap=50, groups=list(labels))
+    assert Evaluation.from_dict(json.loads(json.dumps(result.to_dict(), allow_nan=False))) == result
+
+
+def test_same_seed_gives_same_intervals_however_the_work_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    probabilities, labels = draw_case(0)
+    once = evaluate(probabilities, labels, NAMES, n_bootstrap=300, seed=5)
+    monkeypatch.setattr("hilum.evaluation.scoring._WEIGHTS_IN_MEMORY", 200 * 7)
+    again = evaluate(probabilities, labels, NAMES, n_bootstrap=300, seed=5)
+    assert again.macro_f1 == once.macro_f1
+    assert again.log_loss.high == pytest.approx(once.log_loss.high)
+    assert evaluate(probabilities, labels, NAMES, n_bootstrap=300, seed=6).accuracy.low != once.accuracy.low
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(2, 60), count=st.integers(2, 5), ties=st.booleans())
+def test_every_figure_is_in_range_and_within_its_interval_bounds(seed: int, n: int, count: int, ties: bool) -> None:
+    probabilities, labels = draw_case(seed, n, count, ties=ties)
+    result = evaluate(probabilities, labels, NAMES[:count] if count < 5 else (*NAMES, "other"), n_bootstrap=40)
+    overall = [result.accuracy, result.balanced_accuracy, result.macro_f1, result.weighted_f1, result.macro_auroc]
+    overall += [result.expected_calibration_error]
+    for figure in overall + [f for c in result.per_class for f in (c.precision, c.recall, c.f1, c.auroc)]:
+        if figure.value is not None:
+            assert 0 <= figure.value <= 1
+            assert figure.low is None or (figure.high is not None and 0 <= figure.low <= figure.high <= 1)
+    assert np.sum(result.confusion_matrix) == n == sum(b.n for b in result.reliability)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(5, 60))
+def test_order_of_the_images_does_not_matter(seed: int, n: int) -> None:
+    probabilities, labels = draw_case(seed, n)
+    shuffled = np.random.default_rng(seed).permutation(n)
+    ours = evaluate(probabilities, labels, NAMES, n_bootstrap=0)
+    theirs = evaluate(probabilities[shuffled], labels[shuffled], NAMES, n_bootstrap=0)
+    assert ours.accuracy == theirs.accuracy
+    assert [c.auroc for c in ours.per_class] == [c.auroc for c in theirs.per_class]
+
+
+def test_intervals_cover_the_truth_about_95_times_in_100() -> None:
+    rng, hits = np.random.default_rng(7), {"accuracy": 0, "auroc": 0}
+    true_auroc = 0.7602  # two unit normals one standard deviation apart: Phi(1 / sqrt(2))
+    trials = 200
+    for trial in range(trials):
+        labels = rng.integers(0, 2, 150)
+        score = rng.normal(size=150) + labels
+        second = 1 / (1 + np.exp(-(score - 0.5)))
+        result = evaluate(np.stack([1 - second, second], axis=1), labels, ("a", "b"), n_bootstrap=300, seed=trial)
+        true_accuracy = 0.6915  # Phi(1 / 2)
+        hits["accuracy"] += result.accuracy.low <= true_accuracy <= result.accuracy.high  # type: ignore[operator]
+        auroc = result.per_class[1].auroc
+        hits["auroc"] += auroc.low <= true_auroc <= auroc.high  # type: ignore[operator]
+    assert 0.90 <= hits["accuracy"] / trials <= 0.99
+    assert 0.90 <= hits["auroc"] / trials <= 0.99
+
+
+def test_groups_widen_intervals_where_images_repeat() -> None:
+    probabilities, labels = draw_case(3, n=60)
+    tenfold, groups = np.repeat(probabilities, 10, axis=0), np.repeat(np.arange(60), 10)
+    naive = evaluate(tenfold, np.repeat(labels, 10), NAMES, n_bootstrap=500).accuracy
+    honest = evaluate(tenfold, np.repeat(labels, 10), NAMES, n_bootstrap=500, groups=groups.tolist())
+    single = evaluate(probabilities, labels, NAMES, n_bootstrap=500).accuracy
+    assert honest.n_groups == 60
+    assert (honest.accuracy.low, honest.accuracy.high) == pytest.approx((single.low, single.high))
+    assert honest.accuracy.high - honest.accuracy.low > 2 * (naive.high - naive.low)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "says"),
+    [
+        ([[0.5, 0.5]], [0, 1], "shapes"),
+        ([[0.5, 0.5, 0.0]], [0], "shapes"),
+        (np.empty((0, 2)), np.empty(0, int), "N > 0"),
+        ([[0.5, 0.6]], [0], "sum to 1"),
+        ([[np.nan, 1.0]], [0], "finite"),
+        ([[1.5, -0.5]], [0], "negative"),
+        ([[0.5, 0.5]], [2], "from 0 to 1"),
+        ([[0.5, 0.5]], [0.5], "integers"),
+    ],
+)
+def test_refuses_what_is_no_evaluation(probabilities: object, labels: object, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        evaluate(probabilities, labels, ("a", "b"))  # type: ignore[arg-type]
+
+
+def test_refuses_unknown_cancer_class_and_wrong_groups() -> None:
+    with pytest.raises(ValueError, match="'c'"):
+        evaluate([[0.5, 0.5]], [0], ("a", "b"), cancer_class_names=("c",))
+    with pytest.raises(ValueError, match="1 were given"):
+        evaluate([[0.5, 0.5]] * 2, [0, 1], ("a", "b"), groups=["x"])
+
+
+def test_mcnemar_is_the_exact_binomial_test() -> None:
+    from scipy.stats import binomtest
+
+    rng = np.random.default_rng(0)
+    for n in (5, 40, 3000):
+        a, b = rng.random(n) < 0.8, rng.random(n) < 0.7
+        ours = mcnemar(a, b)
+        theirs = binomtest(ours.only_a, ours.only_a + ours.only_b).pvalue
+        assert ours.p_value == pytest.approx(theirs)
+    assert mcnemar([True, False], [True, False]).p_value == 1
+    assert mcnemar([True] * 6, [False] * 6).p_value == pytest.approx(2 / 64)
+    with pytest.raises(ValueError, match="shapes"):
+        mcnemar([True], [True, False])
+
+
+def test_importing_it_loads_neither_scikit_learn_nor_matplotlib() -> None:
+    code = "import sys, hilum.evaluation; print([m for m in ('sklearn', 'scipy', 'matplotlib') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
