@@ -1,5 +1,287 @@
-"""The command line."""
+"""The command line: a thin door. Imports what a command needs when it runs, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hilum.errors import DatasetInvalid, HilumError, InputRejected
+
+if TYPE_CHECKING:
+    from hilum.dataset.manifest import DatasetManifest
+    from hilum.inference.predictor import Prediction, Predictor
+    from hilum.settings import Settings
+
+_EPILOG = """\b
+Exit codes: 0 done, 1 unexpected, 2 wrong usage, 3 an input cannot be used, 4 a data set cannot be used,
+5 a model cannot be served, 6 training failed.
+
+hilum is research software, not a medical device."""
 
 
+class _Door(click.Group):
+    """Turns hilum's errors into one line on standard error and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HilumError as error:
+            click.echo(f"hilum: {error.title}: {error.detail}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Door, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hilum")
 def main() -> None:
-    """Starts hilum."""
+    """Classifies chest CT slices: train, evaluate, predict, serve.
+
+    \b
+    Examples:
+      hilum serve
+      hilum predict slice.png --explain heat-map.png
+      hilum train --data path/to/dataset --out models/mine
+      hilum evaluate --model models/mine --data path/to/dataset
+    """
+
+
+@main.command()
+@click.option("--host", help="Address to listen on [HILUM_HOST, 127.0.0.1].")
+@click.option("--port", type=int, help="Port to listen on [HILUM_PORT, 8000].")
+@click.option("--model", type=click.Path(path_type=Path), help="Bundle to serve [HILUM_MODEL, the reference model].")
+def serve(host: str | None, port: int | None, model: Path | None) -> None:
+    """Start the API and the dashboard.
+
+    \b
+    Example:
+      hilum serve --port 9000 --model models/mine
+    """
+    from hilum.web.server import serve as serve_web
+
+    given = {"host": host, "port": port, "model": model}
+    serve_web(_settings(**{name: value for name, value in given.items() if value is not None}))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--model", type=click.Path(path_type=Path), help="Bundle to use [HILUM_MODEL, the reference model].")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of a table.")
+@click.option("--explain", type=click.Path(path_type=Path), help="Write the heat map over the slice (one FILE only).")
+def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, explain: Path | None) -> None:
+    """Classify images and DICOM slices.
+
+    \b
+    Examples:
+      hilum predict slice.png
+      hilum predict --json series/*.dcm
+      hilum predict slice.png --explain heat-map.png
+    """
+    if explain and len(files) > 1:
+        raise click.UsageError("--explain takes one FILE")
+    predictor = _predictor(model)
+    rows, worst = [], 0
+    for file in files:
+        try:
+            prediction = predictor.predict(_read_input(file), name=file.name)
+            rows.append((file, prediction, None))
+        except InputRejected as error:
+            rows.append((file, None, error))
+            worst = error.exit_code
+        if as_json:
+            click.echo(json.dumps(_as_json(*rows[-1])))
+    if not as_json:
+        _print_predictions(rows)
+    if explain and rows[0][1]:
+        from hilum.inference.explain import overlay_png
+
+        explain.write_bytes(overlay_png(rows[0][1]))
+        click.echo(f"heat map written to {explain}", err=True)
+    sys.exit(worst)
+
+
+@main.command()
+@click.option("--data", required=True, help="Folder, zip, manifest or kaggle:OWNER/NAME.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the new bundle.")
+@click.option("--arch", default="efficientnet-lite0", show_default=True, help="Or -lite1, -lite2, keras.applications.")
+@click.option("--mode", type=click.Choice(["head", "full"]), default="full", show_default=True)
+@click.option("--side", type=click.IntRange(32, 1024), default=256, show_default=True, help="Input side in pixels.")
+@click.option("--epochs", type=click.IntRange(1), help="At the most; each mode has its default.")
+@click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Backbone weights to start from.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--refit/--no-refit", default=True, show_default=True, help="Learn from the held-out fold too at the end.")
+def train(data: str, out: Path, arch: str, **options: Any) -> None:
+    """Train a model; killed, the same command goes on where it was.
+
+    \b
+    Examples:
+      hilum train --data path/to/dataset --out models/mine --mode head
+      hilum train --data kaggle:mohamedhanyyy/chest-ctscan-images --out models/mine
+    """
+    from hilum.terminal import TerminalProgress
+    from hilum.training.pipeline import TrainingSettings
+    from hilum.training.pipeline import train as train_model
+
+    manifest = _dataset(data)
+    with TerminalProgress() as progress:
+        train_model(manifest, out, TrainingSettings(architecture=arch, **options), progress)
+    click.echo(f"bundle written to {out}; measure it with: hilum evaluate --model {out} --data {data}")
+
+
+@main.command()
+@click.option("--model", type=click.Path(path_type=Path), help="Bundle to measure [HILUM_MODEL, the reference model].")
+@click.option("--data", required=True, help="Folder, zip, manifest or kaggle:OWNER/NAME.")
+@click.option("--split", default="test", show_default=True, help="Split to measure on; 'all' takes every image.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for metrics.json and pictures [the bundle].")
+@click.option("--json", "as_json", is_flag=True, help="Print metrics.json instead of a table.")
+def evaluate(model: Path | None, data: str, split: str, out: Path | None, *, as_json: bool) -> None:
+    """Measure a model on data it has not seen.
+
+    Writes metrics.json, confusion matrix, ROC, reliability diagram and training history.
+
+    \b
+    Example:
+      hilum evaluate --model models/mine --data path/to/dataset --split test
+    """
+    from hilum.terminal import TerminalProgress
+    from hilum.training.assessment import assess, write_assessment
+
+    bundle = _bundle_path(model)
+    manifest = _dataset(data)
+    with TerminalProgress() as progress:
+        assessment = assess(bundle, manifest, split, progress)
+    folder = write_assessment(assessment, bundle, out)
+    if as_json:
+        click.echo(json.dumps(assessment.to_dict()))
+    else:
+        from hilum.terminal import print_assessment
+
+        print_assessment(assessment)
+    click.echo(f"written to {folder}", err=True)
+
+
+@main.group()
+def dataset() -> None:
+    """Read labelled data sets."""
+
+
+@dataset.command("import")
+@click.argument("source")
+@click.option("--out", type=click.Path(path_type=Path), help="Manifest to write [HILUM_HOME/datasets/NAME.json].")
+def dataset_import(source: str, out: Path | None) -> None:
+    """Read a folder, a zip or kaggle:OWNER/NAME and write its manifest.
+
+    \b
+    Layouts: train|valid|test/<class>/… or <class>/… ; groups.csv (path,group) may name patients.
+    Examples:
+      hilum dataset import path/to/dataset
+      hilum dataset import kaggle:mohamedhanyyy/chest-ctscan-images
+    """
+    from hilum.terminal import print_dataset
+
+    manifest = _import(source)
+    out = out or _settings().home / "datasets" / f"{manifest.source}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    manifest.save(out)
+    print_dataset(manifest)
+    click.echo(f"manifest written to {out}", err=True)
+
+
+@main.group()
+def models() -> None:
+    """Look at model bundles."""
+
+
+@models.command("show")
+@click.argument("bundle", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+def models_show(bundle: Path | None, *, as_json: bool) -> None:
+    """Verify a bundle and say what it is.
+
+    \b
+    Example:
+      hilum models show models/reference
+    """
+    from hilum.terminal import print_bundle
+
+    predictor = _predictor(bundle)
+    if as_json:
+        click.echo(predictor.manifest.model_dump_json(indent=2))
+    else:
+        print_bundle(predictor.manifest, _bundle_path(bundle))
+
+
+def _settings(**given: Any) -> Settings:
+    from pydantic import ValidationError
+
+    from hilum.settings import Settings
+
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        faults = "; ".join(f"HILUM_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise click.UsageError(f"a setting is wrong: {faults}") from error
+
+
+def _bundle_path(model: Path | None) -> Path:
+    from hilum.services.reference import reference_bundle
+
+    return model or _settings().model or reference_bundle()
+
+
+def _predictor(model: Path | None) -> Predictor:
+    from hilum.inference.predictor import Predictor
+
+    return Predictor.load(_bundle_path(model))
+
+
+def _dataset(source: str) -> DatasetManifest:
+    from hilum.dataset.manifest import DatasetManifest
+
+    if source.endswith(".json"):
+        return DatasetManifest.load(Path(source))
+    return _import(source)
+
+
+def _import(source: str) -> DatasetManifest:
+    from hilum.dataset.importer import import_dataset
+    from hilum.dataset.kaggle import download
+    from hilum.terminal import TerminalProgress
+
+    scheme, _, handle = source.partition(":")
+    path = download(handle) if scheme == "kaggle" and handle else Path(source)
+    home = _settings().home / "datasets" / path.stem if path.is_file() else None
+    with TerminalProgress() as progress:
+        return import_dataset(
+            path, extract_to=home, progress=lambda done, of: progress("import", done / of, f"{done}/{of} files")
+        )
+
+
+def _read_input(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DatasetInvalid(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _as_json(file: Path, prediction: Prediction | None, error: InputRejected | None) -> dict[str, Any]:
+    if prediction is None:
+        assert error is not None  # noqa: S101 - one of the two is always there
+        return {"file": str(file), "code": error.code, "detail": error.detail}
+    return {
+        "file": str(file),
+        "predicted_class": prediction.predicted_class,
+        "probabilities": prediction.probabilities,
+        "cancer_probability": prediction.cancer_probability,
+        "decision": prediction.decision,
+        "warnings": list(prediction.warnings),
+        "model_version": prediction.model_version,
+    }
+
+
+def _print_predictions(rows: list[tuple[Path, Prediction | None, InputRejected | None]]) -> None:
+    from hilum.terminal import print_predictions
+
+    print_predictions([_as_json(*row) for row in rows])

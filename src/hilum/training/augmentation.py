@@ -1,0 +1,88 @@
+"""Random variants of a preprocessed slice, as scanners, windows and positioning vary. Numpy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+BASE_SCALE = 1.5
+"""Slices are kept at this multiple of the input side, so that a warp does not blur them below a served slice."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a slice may be moved and changed. Zero strength everywhere gives the slice as it is served.
+
+    Attributes:
+        rotation_degrees, scale, shift, shear: half-widths of uniform ranges; shift as a share of the side.
+        flip: probability of a left-right mirror: the class is not a side.
+        gamma: half-width of the log-gamma on grey values.
+        window: probability of clipping as a narrower window would: soft tissue saturated, or lungs black.
+        texture: probability of noise or blur, as other kernels and JPEG give.
+        erase: probability of blanking one rectangle, so that no single spot decides (Zhong et al., AAAI 2020).
+    """
+
+    rotation_degrees: float = 12.0
+    scale: float = 0.12
+    shift: float = 0.05
+    shear: float = 0.05
+    flip: float = 0.5
+    gamma: float = 0.25
+    window: float = 0.4
+    texture: float = 0.4
+    erase: float = 0.25
+
+    def apply(self, base: NDArray[np.uint8], side: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Draws one variant.
+
+        Args:
+            base: (B, B) uint8, a preprocessed slice at `BASE_SCALE` times `side`.
+            side: the model's input side.
+            rng: the source of chance.
+
+        Returns:
+            (side, side) float32 in [0, 1].
+        """
+        warped = cv2.warpAffine(base, self._matrix(base.shape[0], side, rng), (side, side), flags=cv2.INTER_LINEAR)
+        grey = warped.astype(np.float32) / 255
+        if rng.random() < self.window:
+            grey = _narrow_window(grey, rng)
+        grey = np.power(grey, np.exp(rng.uniform(-self.gamma, self.gamma)), dtype=np.float32)
+        if rng.random() < self.texture:
+            grey = _retexture(grey, rng)
+        if rng.random() < self.erase:
+            height, width = rng.integers(side // 10, side // 3, 2)
+            top, left = rng.integers(0, side - height), rng.integers(0, side - width)
+            grey[top : top + height, left : left + width] = rng.uniform(0, 0.7)
+        return np.clip(grey, 0, 1, out=grey)
+
+    def _matrix(self, base_side: int, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        angle = np.deg2rad(rng.uniform(-self.rotation_degrees, self.rotation_degrees))
+        scale = rng.uniform(1 - self.scale, 1 + self.scale, 2)
+        shear = rng.uniform(-self.shear, self.shear)
+        mirror = -1.0 if rng.random() < self.flip else 1.0
+        cosine, sine = np.cos(angle), np.sin(angle)
+        linear = np.array([[cosine, -sine], [sine, cosine]]) @ np.array([[scale[0] * mirror, shear], [0, scale[1]]])
+        linear *= side / base_side
+        centre_out = side * (0.5 + rng.uniform(-self.shift, self.shift, 2)) - 0.5
+        centre_in = np.full(2, base_side / 2 - 0.5)
+        return np.column_stack([linear, centre_out - linear @ centre_in])
+
+
+def _narrow_window(grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """What a lung window (bright end cut) or a mediastinal one (dark end cut) leaves of a wide one."""
+    if rng.random() < 0.5:
+        return np.minimum(grey, np.float32(rng.uniform(0.62, 0.85)))
+    floor = np.float32(rng.uniform(0.2, 0.5))
+    inside = grey > 0
+    return np.where(inside, np.maximum(grey, floor) - floor + np.float32(0.15), 0).astype(np.float32)
+
+
+def _retexture(grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    if rng.random() < 0.5:
+        noise = rng.standard_normal(grey.shape, dtype=np.float32)
+        return grey + noise * np.float32(rng.uniform(0.005, 0.04)) * (grey > 0)
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.3, 1.0)), np.float32)

@@ -1,0 +1,116 @@
+"""Keras to ONNX, and ONNX to 8 bits, with the difference measured. Knows no data set and no bundle."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from hilum.inference.calibration import calibrated_probabilities
+from hilum.inference.engines import OnnxEngine
+from hilum.inference.manifest import Parity
+from hilum.training.architectures import with_activation_maps
+
+_OPSET = 17
+
+
+def export_onnx(classifier: keras.Model, path: Path) -> None:
+    """Writes `classifier` as ONNX with inputs `slice` and outputs `logits` and `activation_maps`, any batch size."""
+    model = with_activation_maps(classifier)
+    model(np.zeros((1, *classifier.input_shape[1:]), np.float32))
+    with _quiet():
+        model.export(str(path), format="onnx", opset_version=_OPSET, verbose=False)
+    graph = onnx.load(path)
+    _name_outputs(graph)
+    onnx.checker.check_model(graph)
+    onnx.save(graph, path)
+
+
+def quantise(path: Path, target: Path, tensors: NDArray[np.float32]) -> None:
+    """Writes an int8 variant of the ONNX model at `path` (static, per channel, ranges from `tensors`).
+
+    The linear head stays fp32: it is a thousandth of the work, and 8 bits there changed half of the answers of a
+    head whose weights span several orders of magnitude.
+
+    Args:
+        path: the fp32 model.
+        target: where the int8 model goes.
+        tensors: (N, side, side, 1) training slices that show the range of each activation.
+    """
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(path, prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            target,
+            _Slices(tensors),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            calibrate_method=CalibrationMethod.MinMax,
+            op_types_to_quantize=["Conv", "Clip", "Add", "GlobalAveragePool", "ReduceMean"],
+        )
+
+
+def measure_parity(expected: NDArray[np.float32], path: Path, tensors: NDArray[np.float32], temperature: float) -> Parity:
+    """Compares the probabilities of the ONNX model at `path` with Keras's logits `expected` (N, C) on `tensors`."""
+    engine = OnnxEngine(path, threads=0)
+    got = np.concatenate([engine.run(tensors[i : i + 32]).logits for i in range(0, len(tensors), 32)])
+    reference = calibrated_probabilities(expected, temperature)
+    served = calibrated_probabilities(got, temperature)
+    return Parity(
+        n=len(tensors),
+        max_probability_difference=float(np.abs(reference - served).max()),
+        agreement=float((reference.argmax(1) == served.argmax(1)).mean()),
+    )
+
+
+def _name_outputs(graph: onnx.ModelProto) -> None:
+    """tf2onnx names the outputs as it likes; their rank tells which is which."""
+    names = {}
+    for output in graph.graph.output:
+        rank = len(output.type.tensor_type.shape.dim)
+        names[output.name] = "logits" if rank == 2 else "activation_maps"
+        output.name = names[output.name]
+    for node in graph.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+
+
+class _Slices(CalibrationDataReader):
+    """Feeds slices one batch at a time to the range measurement."""
+
+    def __init__(self, tensors: NDArray[np.float32]) -> None:
+        self._batches = iter(np.array_split(tensors, max(1, len(tensors) // 16)))
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {"slice": batch}
+
+
+@contextlib.contextmanager
+def _quiet():  # type: ignore[no-untyped-def]
+    """The converters log every step at INFO and warn about their own internals."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)

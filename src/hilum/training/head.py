@@ -1,0 +1,121 @@
+"""Head mode: the backbone stays as ImageNet left it and only the linear head is learnt, from features taken once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.training.architectures import HEAD
+from hilum.training.trainer import EpochHook, FitSettings, TrainingData
+
+VIEWS = 4
+"""Feature vectors taken of each slice: as served, mirrored, and augmented ones. More gain little for their time."""
+
+
+def take_features(
+    classifier: keras.Model,
+    data: TrainingData,
+    settings: FitSettings,
+    *,
+    on_view: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Pooled backbone features of `VIEWS` views of each slice.
+
+    Returns:
+        (VIEWS, N, F); view 0 is the slice as served.
+    """
+    backbone = keras.Model(classifier.input, classifier.get_layer("pool").output)
+    side = data.tensors.shape[1]
+    rng = np.random.default_rng(settings.seed)
+    views = []
+    for view in range(VIEWS):
+        if view == 0:
+            slices = data.tensors
+        elif view == 1:
+            slices = data.tensors[:, :, ::-1]
+        else:
+            slices = np.stack([settings.augmentation.apply(base, side, rng) for base in data.bases])[..., np.newaxis]
+        views.append(backbone.predict(slices, batch_size=32, verbose=0))
+        if on_view:
+            on_view(view + 1, VIEWS)
+    return np.stack(views)
+
+
+def fit_head(
+    classifier: keras.Model,
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    held_out: tuple[NDArray[np.float32], NDArray[np.int64]] | None,
+    settings: FitSettings,
+    *,
+    on_epoch: EpochHook | None = None,
+) -> list[dict[str, float]]:
+    """Fits `classifier`'s linear head on standardised features and folds the standardisation into its weights.
+
+    Args:
+        classifier: from `build_classifier`.
+        features: (VIEWS, N, F) of the slices to learn.
+        labels: (N,).
+        held_out: features (M, F) and labels (M,) of other groups, for early stopping.
+        settings: epochs, rate, weight decay and seed.
+        on_epoch: progress.
+
+    Returns:
+        The history, as `trainer.fit` does.
+    """
+    n_classes = classifier.output_shape[-1]
+    flat = features.reshape(-1, features.shape[-1])
+    mean, deviation = flat.mean(0), flat.std(0) + 1e-3
+    targets = np.eye(n_classes, dtype=np.float32)[np.tile(labels, len(features))]
+    counts = np.bincount(labels, minlength=n_classes)
+    weights = (len(labels) / (n_classes * np.maximum(counts, 1)))[np.tile(labels, len(features))]
+    keras.utils.set_random_seed(settings.seed)
+    head = keras.Sequential(
+        [keras.Input((flat.shape[1],)), keras.layers.Dropout(0.2), keras.layers.Dense(n_classes, name=HEAD)]
+    )
+    head.compile(
+        keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    validation = None
+    callbacks: list[keras.callbacks.Callback] = [_Report(settings.epochs, on_epoch)]
+    if held_out is not None:
+        validation = ((held_out[0] - mean) / deviation, np.eye(n_classes, dtype=np.float32)[held_out[1]])
+        callbacks.append(
+            keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, restore_best_weights=True)
+        )
+    head.fit(
+        (flat - mean) / deviation,
+        targets,
+        sample_weight=weights,
+        validation_data=validation,
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    kernel, bias = head.get_layer(HEAD).get_weights()
+    folded = kernel / deviation[:, np.newaxis]
+    classifier.get_layer(HEAD).set_weights([folded, bias - mean @ folded])
+    report: _Report = callbacks[0]
+    return report.epochs
+
+
+class _Report(keras.callbacks.Callback):
+    """Collects the history and passes each epoch on."""
+
+    def __init__(self, planned: int, on_epoch: EpochHook | None) -> None:
+        super().__init__()
+        self.epochs: list[dict[str, float]] = []
+        self._planned, self._on_epoch = planned, on_epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        row = {"epoch": float(epoch + 1), **{name: float(value) for name, value in (logs or {}).items()}}
+        self.epochs.append(row)
+        if self._on_epoch:
+            self._on_epoch(epoch + 1, self._planned, row)

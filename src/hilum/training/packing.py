@@ -1,0 +1,151 @@
+"""Writes a trained model as a bundle: graphs, parity, golden predictions, manifest. The inverse of `open_bundle`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.errors import TrainingFailed
+from hilum.imaging.phantoms import draw_phantom
+from hilum.imaging.preprocess import Preprocessing, preprocess
+from hilum.inference.bundle import MANIFEST, file_digest
+from hilum.inference.calibration import calibrated_probabilities
+from hilum.inference.engines import OnnxEngine
+from hilum.inference.manifest import Golden, Manifest, Parity
+from hilum.training.export import export_onnx, measure_parity, quantise
+
+MAX_PARITY_DIFFERENCE = 1e-3
+_GOLDEN_SEEDS = (0, 1, 2, 3)
+_CALIBRATION_SLICES = 128
+_FP32, _INT8, _KERAS, _HISTORY = "model.onnx", "model.int8.onnx", "model.keras", "training.json"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted classifier and what was learnt about it without the test set."""
+
+    classifier: keras.Model
+    architecture: str
+    preprocessing: Preprocessing
+    class_names: tuple[str, ...]
+    temperature: float
+    confident_above: float
+    dataset_digest: str
+    history: list[dict[str, float]]
+    class_counts: dict[str, dict[str, int]]
+    settings: dict[str, str | int | float | bool | None]
+
+
+def write_bundle(trained: Trained, tensors: NDArray[np.float32], hold: NDArray[np.int64], out: Path) -> Manifest:
+    """Exports, checks and writes the bundle; `out` is replaced only when all of it is there.
+
+    Args:
+        trained: the model.
+        tensors: (N, side, side, 1), the slices that were not in the test set.
+        hold: indices of the held-out slices among them.
+        out: the bundle's folder.
+
+    Raises:
+        TrainingFailed: the ONNX graph does not reproduce Keras.
+    """
+    partial = out.with_name(f"{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    trained.classifier.save(partial / _KERAS)
+    export_onnx(trained.classifier, partial / _FP32)
+    expected = trained.classifier.predict(tensors, batch_size=32, verbose=0)
+    parity = {_FP32: measure_parity(expected, partial / _FP32, tensors, trained.temperature)}
+    if parity[_FP32].max_probability_difference > MAX_PARITY_DIFFERENCE:
+        raise TrainingFailed(
+            f"the ONNX graph's probabilities differ from Keras's by {parity[_FP32].max_probability_difference:.2g}; "
+            f"at most {MAX_PARITY_DIFFERENCE:g} is allowed"
+        )
+    spread = np.random.default_rng(0).permutation(len(tensors))[:_CALIBRATION_SLICES]
+    quantise(partial / _FP32, partial / _INT8, tensors[spread])
+    parity[_INT8] = measure_parity(expected, partial / _INT8, tensors, trained.temperature)
+    if _is_worth_serving(parity[_INT8], partial, tensors[hold]):
+        graphs = (_INT8, _FP32)
+    else:
+        graphs = (_FP32,)
+        del parity[_INT8]
+        (partial / _INT8).unlink()
+    (partial / _HISTORY).write_text(
+        json.dumps({"training_history": trained.history, "class_distribution": trained.class_counts}, indent=1)
+    )
+    manifest = _describe(trained, graphs, parity, partial)
+    (partial / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+    if out.exists():
+        shutil.rmtree(out)
+    partial.replace(out)
+    return manifest
+
+
+def _is_worth_serving(parity: Parity, folder: Path, tensors: NDArray[np.float32]) -> bool:
+    """8 bits are served where at most 1 slice in 200 changes its class and a prediction is faster."""
+    durations = {}
+    for file in (_FP32, _INT8):
+        engine = OnnxEngine(folder / file)
+        times = []
+        for row in range(min(40, len(tensors))):
+            started = time.perf_counter()
+            engine.run(tensors[row : row + 1])
+            times.append(time.perf_counter() - started)
+        durations[file] = float(np.median(times))
+    return parity.agreement >= 0.995 and durations[_INT8] < durations[_FP32]
+
+
+def _describe(trained: Trained, graphs: tuple[str, ...], parity: dict[str, Parity], folder: Path) -> Manifest:
+    files = {file.name: file_digest(file) for file in sorted(folder.iterdir())}
+    now = datetime.now(UTC).replace(microsecond=0)
+    content = hashlib.sha256("".join(files.values()).encode()).hexdigest()[:8]
+    return Manifest(
+        model_version=f"{trained.architecture}-{now:%Y%m%d}-{content}",
+        architecture=trained.architecture,
+        created_at=now,
+        hilum_version=version("hilum"),
+        code_version=_code_version(),
+        class_names=trained.class_names,
+        cancer_class_names=tuple(name for name in trained.class_names if "carcinoma" in name or name == "malignant"),
+        preprocessing=trained.preprocessing,
+        temperature=trained.temperature,
+        confident_above=trained.confident_above,
+        dataset_digest=trained.dataset_digest,
+        engine_files=graphs,
+        files=files,
+        parity=parity,
+        golden={file: _golden(trained, folder / file) for file in graphs},
+        training={name: value for name, value in trained.settings.items() if value is not None},
+    )
+
+
+def _golden(trained: Trained, graph: Path) -> tuple[Golden, ...]:
+    engine = OnnxEngine(graph)
+    golden = []
+    for seed in _GOLDEN_SEEDS:
+        tensor = preprocess(draw_phantom(seed), trained.preprocessing)
+        probabilities = calibrated_probabilities(engine.run(tensor[np.newaxis]).logits, trained.temperature)[0]
+        golden.append(Golden(phantom_seed=seed, probabilities=tuple(round(float(p), 6) for p in probabilities)))
+    return tuple(golden)
+
+
+def _code_version() -> str:
+    """The commit the code stands at, `-dirty` where it was changed, or `unknown` outside a checkout."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent,
+    )
+    return described.stdout.strip() or "unknown"

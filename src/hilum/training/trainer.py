@@ -1,0 +1,201 @@
+"""Fits a classifier's weights: batches, schedule, checkpoints, history. Knows arrays, not files of images."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.training.augmentation import Augmentation
+
+EpochHook = Callable[[int, int, dict[str, float]], None]
+"""Called after each epoch with its number from 1, the number planned and its metrics."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Preprocessed slices with their labels.
+
+    Attributes:
+        bases: (N, B, B) uint8 slices at `augmentation.BASE_SCALE` times the input side.
+        tensors: (N, side, side, 1) float32, the same slices as they are served.
+        labels: (N,) class indices.
+    """
+
+    bases: NDArray[np.uint8]
+    tensors: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    def subset(self, indices: NDArray[np.int64]) -> TrainingData:
+        """The slices at `indices`."""
+        return TrainingData(self.bases[indices], self.tensors[indices], self.labels[indices])
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How weights are fitted.
+
+    Attributes:
+        epochs: at the most, and the length of the cosine schedule.
+        patience: epochs without a better validation loss before stopping.
+    """
+
+    epochs: int = 24
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.05
+    warmup_epochs: float = 1.0
+    patience: int = 10
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+class AugmentedBatches(keras.utils.PyDataset):
+    """Batches of random variants, the same for the same seed and epoch wherever a resumed run starts."""
+
+    def __init__(self, data: TrainingData, settings: FitSettings, n_classes: int, first_epoch: int = 0) -> None:
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
+        self._data, self._settings, self._n_classes = data, settings, n_classes
+        self._epoch = first_epoch
+        counts = np.bincount(data.labels, minlength=n_classes)
+        self._class_weights = len(data.labels) / (n_classes * np.maximum(counts, 1))
+        self._shuffle()
+
+    def __len__(self) -> int:
+        """Batches an epoch; the last, smaller one is dropped as it would disturb the batch norms."""
+        return max(1, len(self._data.labels) // self._settings.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Slices (B, side, side, 1), one-hot labels (B, C) and class weights (B,)."""
+        size = self._settings.batch_size
+        rows = self._order[index * size : (index + 1) * size]
+        rng = np.random.default_rng((self._settings.seed, self._epoch, index))
+        side = self._data.tensors.shape[1]
+        slices = np.stack([self._settings.augmentation.apply(self._data.bases[row], side, rng) for row in rows])
+        labels = self._data.labels[rows]
+        one_hot = np.eye(self._n_classes, dtype=np.float32)[labels]
+        return slices[..., np.newaxis], one_hot, self._class_weights[labels].astype(np.float32)
+
+    def on_epoch_end(self) -> None:
+        """Reshuffles."""
+        self._epoch += 1
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        self._order = np.random.default_rng((self._settings.seed, self._epoch)).permutation(len(self._data.labels))
+
+
+def fit(
+    model: keras.Model,
+    train: TrainingData,
+    held_out: TrainingData | None,
+    settings: FitSettings,
+    directory: Path,
+    *,
+    on_epoch: EpochHook | None = None,
+) -> list[dict[str, float]]:
+    """Fits all weights of `model`, from its checkpoint in `directory` where an earlier run was killed.
+
+    With `held_out`, the weights of the epoch with its lowest loss are kept.
+
+    Args:
+        model: slices -> logits, from `build_classifier`.
+        train: what is learnt.
+        held_out: slices of other groups, for early stopping.
+        settings: schedule and augmentation.
+        directory: for the checkpoint and `history.json`.
+        on_epoch: progress.
+
+    Returns:
+        The history: for each epoch its `epoch`, `loss`, `accuracy`, `learning_rate` and, with `held_out`, `val_*`.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    n_classes = model.output_shape[-1]
+    history = _History(directory / "history.json", settings.epochs, on_epoch)
+    batches = AugmentedBatches(train, settings, n_classes, first_epoch=len(history.epochs))
+    rate = _Cosine(settings.learning_rate, len(batches), settings.warmup_epochs, settings.epochs)
+    model.compile(
+        keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    callbacks: list[keras.callbacks.Callback] = [history, keras.callbacks.BackupAndRestore(str(directory / "backup"))]
+    validation = None
+    if held_out is not None:
+        best = directory / "best.weights.h5"
+        callbacks.append(_BestWeights(best, history, settings.patience))
+        validation = (held_out.tensors, np.eye(n_classes, dtype=np.float32)[held_out.labels])
+    model.fit(
+        batches,
+        validation_data=validation,
+        epochs=settings.epochs,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    if held_out is not None:
+        model.load_weights(best)
+    return history.epochs
+
+
+@keras.saving.register_keras_serializable("hilum")
+class _Cosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up, then half a cosine down to zero."""
+
+    def __init__(self, peak: float, steps_per_epoch: int, warmup_epochs: float, epochs: int) -> None:
+        self.peak, self.steps_per_epoch, self.warmup_epochs, self.epochs = peak, steps_per_epoch, warmup_epochs, epochs
+
+    def __call__(self, step: Any) -> Any:
+        epoch = keras.ops.cast(step, "float32") / self.steps_per_epoch
+        warm = epoch / max(self.warmup_epochs, 1e-6)
+        done = keras.ops.clip((epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-6), 0.0, 1.0)
+        return self.peak * keras.ops.minimum(warm, 0.5 * (1 + keras.ops.cos(math.pi * done)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The schedule's arguments."""
+        return dict(vars(self))
+
+
+class _History(keras.callbacks.Callback):
+    """Keeps `history.json`, written whole after each epoch, and picks it up again."""
+
+    def __init__(self, path: Path, planned: int, on_epoch: EpochHook | None) -> None:
+        super().__init__()
+        self._path, self._planned, self._on_epoch = path, planned, on_epoch
+        self.epochs: list[dict[str, float]] = json.loads(path.read_text()) if path.exists() else []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Appends the epoch's metrics."""
+        row = {"epoch": float(epoch + 1), **{name: float(value) for name, value in (logs or {}).items()}}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        self.epochs = [*self.epochs[:epoch], row]
+        partial = self._path.with_suffix(".partial")
+        partial.write_text(json.dumps(self.epochs, indent=1))
+        os.replace(partial, self._path)
+        if self._on_epoch:
+            self._on_epoch(epoch + 1, self._planned, row)
+
+
+class _BestWeights(keras.callbacks.Callback):
+    """Saves the weights of the lowest validation loss and stops when patience runs out; a resumed run goes on."""
+
+    def __init__(self, path: Path, history: _History, patience: int) -> None:
+        super().__init__()
+        self._path, self._history, self._patience = path, history, patience
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Compares with the history so far."""
+        losses = [row["val_loss"] for row in self._history.epochs]
+        best = int(np.argmin(losses))
+        if best == epoch:
+            self.model.save_weights(self._path)
+        self.model.stop_training = epoch - best >= self._patience
