@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.errors import EmptyFile, ImageTooLarge
+from hilum.imaging.bmp import read_bmp
+from hilum.imaging.dicom import read_dicom
+from hilum.imaging.formats import is_extension_mismatch, recognise
+from hilum.imaging.jpeg import read_jpeg
+from hilum.imaging.limits import Limits
+from hilum.imaging.png import read_png
+from hilum.imaging.raster import Raster, to_grey
+from hilum.imaging.tiff import read_tiff
+from hilum.imaging.webp import read_webp
 
-@dataclass(frozen=True)
-class Limits:
-    """Caps that hold before anything is decoded.
+__all__ = ["CtSlice", "Limits", "decode"]
 
-    Attributes:
-        file_bytes: size of the encoded file.
-        pixels: width times height.
-        min_side, max_side: sides in pixels.
-        max_aspect: long side over short side.
-    """
-
-    file_bytes: int = 50_000_000
-    pixels: int = 25_000_000
-    min_side: int = 16
-    max_side: int = 8192
-    max_aspect: float = 4.0
+_READERS: dict[str, Callable[[bytes, Limits], Raster]] = {
+    "png": read_png,
+    "jpeg": read_jpeg,
+    "tiff": read_tiff,
+    "bmp": read_bmp,
+    "webp": read_webp,
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class CtSlice:
         pixels: (H, W) grey values on the 0..255 scale: uint8, or float32 where the source has more than 8 bits.
         file_format: png, jpeg, tiff, bmp, webp or dicom, by content.
         mode: the source's pixel layout, such as RGBA or L.
-        warnings: codes of what a user should know, such as `extension-mismatch`.
+        warnings: codes of what a user should know, such as `extension-mismatch` (docs/formats.md lists them).
     """
 
     pixels: NDArray[np.uint8] | NDArray[np.float32]
@@ -46,11 +50,31 @@ class CtSlice:
 def decode(data: bytes, *, name: str | None = None, limits: Limits | None = None) -> CtSlice:
     """Decodes one image or DICOM slice.
 
+    Args:
+        data: the file's bytes.
+        name: its name, compared with the content and used for nothing else.
+        limits: caps that hold before anything is decoded.
+
     Raises:
         InputRejected: a leaf that says what is wrong with the bytes.
     """
-    import cv2
-
-    del limits, name
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    return CtSlice(pixels, "png", "L")
+    limits = limits or Limits()
+    if not data:
+        raise EmptyFile("The file has no bytes.")
+    if len(data) > limits.file_bytes:
+        raise ImageTooLarge(
+            f"The file has {len(data)} bytes; {limits.file_bytes} are the limit.",
+            limit=limits.file_bytes,
+            actual=len(data),
+        )
+    file_format = recognise(data)
+    pixels: NDArray[np.uint8] | NDArray[np.float32]
+    if file_format == "dicom":
+        pixels, mode, warnings = read_dicom(data, limits)
+    else:
+        raster = _READERS[file_format](data, limits)
+        mode = raster.mode
+        pixels, warnings = to_grey(raster)
+    if is_extension_mismatch(name, file_format):
+        warnings = (*warnings, "extension-mismatch")
+    return CtSlice(pixels, file_format, mode, warnings)
