@@ -82,7 +82,8 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
     if explain and len(files) > 1:
         raise click.UsageError("--explain takes one FILE")
     predictor = _predictor(model)
-    rows, worst = [], 0
+    rows: list[tuple[Path, Prediction | None, InputRejected | None]] = []
+    worst = 0
     for file in files:
         try:
             prediction = predictor.predict(_read_input(file), name=file.name)
@@ -111,7 +112,9 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
 @click.option("--epochs", type=click.IntRange(1), help="At the most; each mode has its default.")
 @click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Backbone weights to start from.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--refit/--no-refit", default=True, show_default=True, help="Learn from the held-out fold too at the end.")
+@click.option(
+    "--refit/--no-refit", default=True, show_default=True, help="Learn from the held-out fold too at the end."
+)
 def train(data: str, out: Path, arch: str, **options: Any) -> None:
     """Train a model; killed, the same command goes on where it was.
 
@@ -146,7 +149,8 @@ def evaluate(model: Path | None, data: str, split: str, out: Path | None, *, as_
       hilum evaluate --model models/mine --data path/to/dataset --split test
     """
     from hilum.terminal import TerminalProgress
-    from hilum.training.assessment import assess, write_assessment
+    from hilum.training.assessment import assess
+    from hilum.training.report import write_assessment
 
     bundle = _bundle_path(model)
     manifest = _dataset(data)

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from hilum.dataset.manifest import DatasetManifest
+    from hilum.evaluation import Figure
+    from hilum.inference.manifest import Manifest
+    from hilum.training.assessment import Assessment
 
 _LOG_EVERY_S = 15.0
 
@@ -47,3 +59,100 @@ class TerminalProgress:
         elif time.monotonic() - self._logged_at > _LOG_EVERY_S or share >= 1 or words.startswith("epoch"):
             self._logged_at = time.monotonic()
             self._console.print(f"{stage} {share:.0%}  {words}", highlight=False, soft_wrap=True)
+
+
+def print_predictions(rows: Sequence[dict[str, Any]]) -> None:
+    """A table of predictions, or of why a file was refused."""
+    table = Table(box=box.SIMPLE)
+    for heading in ("file", "class", "probability", "cancer", "decision", "notes"):
+        table.add_column(heading)
+    for row in rows:
+        name = Path(row["file"]).name
+        if "code" in row:
+            table.add_row(escape(name), f"[red]{row['code']}", "", "", "", escape(row["detail"]))
+            continue
+        best = row["predicted_class"]
+        cancer = row["cancer_probability"]
+        table.add_row(
+            escape(name),
+            best,
+            f"{row['probabilities'][best]:.3f}",
+            "" if cancer is None else f"{cancer:.3f}",
+            row["decision"],
+            ", ".join(row["warnings"]),
+        )
+    Console().print(table)
+
+
+def print_assessment(assessment: Assessment) -> None:
+    """Headline figures, per-class figures and the confusion matrix."""
+    console = Console()
+    overall = assessment.overall
+    console.print(
+        f"{assessment.model.model_version} on {assessment.dataset}, split {assessment.split}, n = {overall.n}"
+    )
+    table = Table(box=box.SIMPLE)
+    for heading in ("figure", "value", "95 % interval", "n"):
+        table.add_column(heading, justify="left" if heading == "figure" else "right")
+    for name, figure in assessment.headline():
+        table.add_row(name, *_cells(figure), str(figure.n))
+    table.add_row("marked review", f"{assessment.review_share:.4f}", "", str(overall.n))
+    table.add_row("accuracy when confident", f"{assessment.confident_accuracy:.4f}", "", "")
+    console.print(table)
+    classes = Table(box=box.SIMPLE)
+    for heading in ("class", "n", "precision", "recall", "F1", "AUROC", *("→ " + n for n in overall.class_names)):
+        classes.add_column(heading, justify="left" if heading == "class" else "right")
+    for row, counts in zip(overall.per_class, overall.confusion_matrix, strict=True):
+        figures = (row.precision, row.recall, row.f1, row.auroc)
+        classes.add_row(row.class_name, str(row.support), *(_cells(f)[0] for f in figures), *map(str, counts))
+    console.print(classes)
+
+
+def print_dataset(manifest: DatasetManifest) -> None:
+    """Images by split and class, and what was found wrong."""
+    console = Console()
+    table = Table(box=box.SIMPLE)
+    table.add_column("split")
+    for name in manifest.class_names:
+        table.add_column(name, justify="right")
+    for split, counts in manifest.class_counts().items():
+        table.add_row(split or "(none)", *(str(counts[name]) for name in manifest.class_names))
+    console.print(table)
+    distinct = len({record.sha256 for record in manifest.records})
+    groups = len({record.group for record in manifest.records})
+    console.print(
+        f"{len(manifest.records)} images, {distinct} distinct, in {groups} groups; "
+        f"{len(manifest.conflicts)} with conflicting labels, {len(manifest.rejected)} files refused"
+    )
+    for conflict in manifest.conflicts:
+        console.print(f"  conflict: {escape(' = '.join(conflict.paths))}")
+    for file in manifest.rejected[:20]:
+        console.print(f"  refused: {escape(file.path)}: {file.code}")
+
+
+def print_bundle(manifest: Manifest, directory: Path) -> None:
+    """What a bundle says of itself; printed only after it was verified."""
+    table = Table(box=box.SIMPLE, show_header=False)
+    rows = {
+        "model": manifest.model_version,
+        "folder": str(directory),
+        "architecture": manifest.architecture,
+        "classes": ", ".join(manifest.class_names),
+        "input": f"{manifest.preprocessing.side} px",
+        "graphs": ", ".join(manifest.engine_files),
+        "temperature": f"{manifest.temperature:.3f}",
+        "confident above": f"{manifest.confident_above:.2f}",
+        "trained": f"{manifest.created_at:%Y-%m-%d}, hilum {manifest.hilum_version}, code {manifest.code_version}",
+        "data set": manifest.dataset_digest[:16],
+        "verified": f"{len(manifest.files)} file hashes and the golden predictions",
+    }
+    for name, value in rows.items():
+        table.add_row(name, escape(value))
+    Console().print(table)
+
+
+def _cells(figure: Figure) -> tuple[str, str]:
+    if figure.value is None:
+        return "undefined", ""
+    interval = "" if figure.low is None else f"{figure.low:.4f} – {figure.high:.4f}"
+    return f"{figure.value:.4f}", interval

@@ -51,4 +51,4 @@ def preprocess(
     levelled = square.astype(np.float32) * np.float32(gain) + np.float32(settings.lung_level - gain * body.lung)
     np.clip(levelled, 0.0, 1.0, out=levelled)
     levelled *= inside.astype(np.float32) * np.float32(1 / 255)
-    return levelled[..., np.newaxis]
+    return np.asarray(levelled[..., np.newaxis], np.float32)

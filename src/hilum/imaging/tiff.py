@@ -53,7 +53,7 @@ def read_tiff(data: bytes, limits: Limits) -> Raster:
     Raises:
         InputRejected: damaged, cut short, of several pages, of other numbers or outside the caps.
     """
-    directory = read_directory(data)
+    directory = read_directory(data, limits)
     geometry = _geometry(directory, limits)
     samples = _assemble(data, directory, geometry)
     orientation = directory.one(tags.ORIENTATION, 1)

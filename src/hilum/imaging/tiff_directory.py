@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from hilum.errors import ImageCorrupt, ImageMultiFrame, ImageTruncated, TrailingData
+from hilum.imaging.limits import Limits
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIP_OFFSETS, ORIENTATION = 256, 257, 258, 259, 262, 273, 274
 SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR, PREDICTOR, COLOR_MAP = 277, 278, 279, 284, 317, 320
@@ -112,7 +113,7 @@ class _Reader:
         return struct.unpack_from(f"{self.order}{count}{self.kinds[kind]}", self.data, where)
 
 
-def read_directory(data: bytes) -> Directory:
+def read_directory(data: bytes, limits: Limits) -> Directory:
     """Reads a TIFF's directory and refuses a file that holds more than it.
 
     Raises:
@@ -125,13 +126,18 @@ def read_directory(data: bytes) -> Directory:
         raise ImageCorrupt("The TIFF ends inside its header.")
     reader = _Reader(data)
     start = reader.first()
-    if start < 8 or start >= len(data):
-        raise (ImageTruncated if start >= len(data) else ImageCorrupt)("The TIFF directory lies outside the file.")
+    # A file that was cut points past its end, but never past the longest file there may be.
+    if start < 8 or start >= limits.file_bytes:
+        raise ImageCorrupt("The TIFF's directory is at an impossible place.")
+    if start >= len(data):
+        raise ImageTruncated("The TIFF ends before its directory.")
     entries, following = reader.directory(start)
     _check_only_directory(reader, start, following, entries)
     values = {tag: reader.values(*entry) for tag, entry in entries.items() if tag in _WANTED}
     blocks, is_tiled = _blocks(values)
     for offset, length in blocks:
+        if offset + length > limits.file_bytes:
+            raise ImageCorrupt("A TIFF strip or tile is at an impossible place.")
         if offset + length > len(data):
             raise ImageTruncated("The TIFF ends before its pixels do.")
         reader.end = max(reader.end, offset + length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import Engine, OnnxEngine
 from hilum.inference.manifest import Manifest
 
-MANIFEST = "manifest.json"
+MANIFEST, HISTORY, METRICS = "manifest.json", "training.json", "metrics.json"
 GOLDEN_TOLERANCE = 0.02
 """Int8 kernels round differently from one processor to the next; a wrong model is off by far more."""
 
@@ -89,10 +90,38 @@ def open_bundle(directory: Path) -> Bundle:
     for file in manifest.engine_files:
         if file not in manifest.files or not manifest.golden.get(file):
             raise BundleInvalid(f"{MANIFEST} lists no hash or no golden prediction for its graph {file!r}")
+    verify_files(directory, manifest)
+    return Bundle(directory, manifest)
+
+
+def add_to_bundle(directory: Path, files: Sequence[Path]) -> None:
+    """Lists `files`, which lie in the bundle's folder, in its manifest.
+
+    Raises:
+        BundleInvalid: another file of the bundle is not what the manifest says.
+    """
+    names = {file.name for file in files}
+    path = directory / MANIFEST
+    listed = Manifest.model_validate_json(path.read_bytes())
+    kept = {name: digest for name, digest in listed.files.items() if name not in names}
+    stripped = listed.model_copy(update={"files": kept})
+    verify_files(directory, stripped)
+    added = {file.name: file_digest(file) for file in files}
+    partial = path.with_suffix(".partial")
+    renewed = stripped.model_copy(update={"files": dict(sorted({**kept, **added}.items()))})
+    partial.write_text(renewed.model_dump_json(indent=2) + "\n")
+    partial.replace(path)
+
+
+def verify_files(directory: Path, manifest: Manifest) -> None:
+    """Compares the hash of every file the manifest lists.
+
+    Raises:
+        BundleInvalid: a file is missing, altered, a link or outside the folder.
+    """
     for name, digest in manifest.files.items():
         file = directory / name
         if Path(name).name != name or file.is_symlink() or not file.is_file():
             raise BundleInvalid(f"{name!r} of bundle {directory.name!r} is missing or not a plain file")
         if file_digest(file) != digest:
             raise BundleInvalid(f"{name!r} of bundle {directory.name!r} is damaged: its sha256 is not the manifest's")
-    return Bundle(directory, manifest)

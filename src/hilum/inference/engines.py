@@ -58,7 +58,7 @@ class OnnxEngine:
             self._session = onnxruntime.InferenceSession(
                 model.read_bytes(), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # noqa: BLE001 - the runtime's exceptions share no public base class
+        except Exception as error:
             raise BundleInvalid(f"{model.name} is not a model ONNX Runtime can load: {error}") from error
         self._input = self._session.get_inputs()[0].name
 

@@ -55,7 +55,7 @@ def load_model(directory: Path) -> ServedModel:
 
 def _measured(path: Path) -> dict[str, Any] | None:
     try:
-        metrics = json.loads(path.read_bytes())
+        metrics = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -63,3 +63,7 @@ def _measured(path: Path) -> dict[str, Any] | None:
     if not isinstance(metrics, dict):
         raise BundleInvalid(f"{METRICS} of {path.parent.name!r} is no JSON object")
     return metrics
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")

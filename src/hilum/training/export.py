@@ -10,7 +10,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -68,7 +67,9 @@ def quantise(path: Path, target: Path, tensors: NDArray[np.float32]) -> None:
         )
 
 
-def measure_parity(expected: NDArray[np.float32], path: Path, tensors: NDArray[np.float32], temperature: float) -> Parity:
+def measure_parity(
+    expected: NDArray[np.float32], path: Path, tensors: NDArray[np.float32], temperature: float
+) -> Parity:
     """Compares the probabilities of the ONNX model at `path` with Keras's logits `expected` (N, C) on `tensors`."""
     engine = OnnxEngine(path, threads=0)
     got = np.concatenate([engine.run(tensors[i : i + 32]).logits for i in range(0, len(tensors), 32)])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hilum.errors import TrainingFailed
 from hilum.imaging.phantoms import draw_phantom
 from hilum.imaging.preprocess import Preprocessing, preprocess
-from hilum.inference.bundle import MANIFEST, file_digest
+from hilum.inference.bundle import HISTORY, MANIFEST, file_digest
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import OnnxEngine
 from hilum.inference.manifest import Golden, Manifest, Parity
@@ -28,7 +28,7 @@ from hilum.training.export import export_onnx, measure_parity, quantise
 MAX_PARITY_DIFFERENCE = 1e-3
 _GOLDEN_SEEDS = (0, 1, 2, 3)
 _CALIBRATION_SLICES = 128
-_FP32, _INT8, _KERAS, _HISTORY = "model.onnx", "model.int8.onnx", "model.keras", "training.json"
+_FP32, _INT8, _KERAS = "model.onnx", "model.int8.onnx", "model.keras"
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ def write_bundle(trained: Trained, tensors: NDArray[np.float32], hold: NDArray[n
     quantise(partial / _FP32, partial / _INT8, tensors[spread])
     parity[_INT8] = measure_parity(expected, partial / _INT8, tensors, trained.temperature)
     if _is_worth_serving(parity[_INT8], partial, tensors[hold]):
-        graphs = (_INT8, _FP32)
+        graphs: tuple[str, ...] = (_INT8, _FP32)
     else:
         graphs = (_FP32,)
         del parity[_INT8]
         (partial / _INT8).unlink()
-    (partial / _HISTORY).write_text(
+    (partial / HISTORY).write_text(
         json.dumps({"training_history": trained.history, "class_distribution": trained.class_counts}, indent=1)
     )
     manifest = _describe(trained, graphs, parity, partial)

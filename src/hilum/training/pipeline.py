@@ -23,7 +23,7 @@ from hilum.training.architectures import build_classifier
 from hilum.training.head import fit_head, take_features
 from hilum.training.packing import Trained, write_bundle
 from hilum.training.slices import read_slices
-from hilum.training.trainer import FitSettings, TrainingData, fit
+from hilum.training.trainer import EpochHook, FitSettings, TrainingData, fit
 
 Progress = Callable[[str, float, str], None]
 """Called with the stage, its share done (0..1) and a few words."""
@@ -66,6 +66,25 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class _Job:
+    """One fit: the data, which of them are learnt and which held out, and how."""
+
+    data: TrainingData
+    learn: NDArray[np.int64]
+    hold: NDArray[np.int64]
+    settings: TrainingSettings
+    run: Path
+    progress: Progress
+
+    def build(self) -> keras.Model:
+        """The classifier before the fit."""
+        n_classes = int(self.data.labels.max()) + 1
+        return build_classifier(
+            self.settings.architecture, self.settings.side, n_classes, weights=self.settings.weights
+        )
+
+
+@dataclass(frozen=True)
 class _HeldOut:
     """What the held-out fold taught."""
 
@@ -103,10 +122,10 @@ def train(manifest: DatasetManifest, out: Path, settings: TrainingSettings, prog
         manifest, records, preprocessing, on_slice=lambda done, of: progress("read", done / of, f"{done}/{of} slices")
     )
     groups = [record.group for record in records]
-    learn, hold = grouped_folds(data.labels, np.array(groups), settings.folds, settings.seed)[0]
+    learn, hold = grouped_folds(data.labels, groups, settings.folds, settings.seed)[0]
 
     fitting = _fit_head_mode if settings.mode == "head" else _fit_full_mode
-    classifier, held_out = fitting(data, learn, hold, settings, run, progress)
+    classifier, held_out = fitting(_Job(data, learn, hold, settings, run, progress))
 
     temperature = fit_temperature(held_out.logits, held_out.labels)
     probabilities = calibrated_probabilities(held_out.logits, temperature)
@@ -153,60 +172,51 @@ def operating_point(probabilities: NDArray[np.float64], labels: NDArray[np.int64
     return float(np.clip(threshold, 0.5, 0.99))
 
 
-def _fit_full_mode(
-    data: TrainingData,
-    learn: NDArray[np.int64],
-    hold: NDArray[np.int64],
-    settings: TrainingSettings,
-    run: Path,
-    progress: Progress,
-) -> tuple[keras.Model, _HeldOut]:
-    def report(stage: str) -> Callable[[int, int, dict[str, float]], None]:
-        return lambda epoch, of, row: progress(stage, epoch / of, _words(epoch, of, row))
+def _fit_full_mode(job: _Job) -> tuple[keras.Model, _HeldOut]:
+    def report(stage: str) -> EpochHook:
+        return lambda epoch, of, row: job.progress(stage, epoch / of, _words(epoch, of, row))
 
-    n_classes = int(data.labels.max()) + 1
-    fit_settings = settings.fit_settings()
-    classifier = build_classifier(settings.architecture, settings.side, n_classes, weights=settings.weights)
+    data, hold, fit_settings = job.data, job.hold, job.settings.fit_settings()
+    classifier = job.build()
     start = classifier.get_weights()
     history = fit(
-        classifier, data.subset(learn), data.subset(hold), fit_settings, run / "fit", on_epoch=report("fit")
+        classifier, data.subset(job.learn), data.subset(hold), fit_settings, job.run / "fit", on_epoch=report("fit")
     )
-    best_epoch = 1 + int(np.argmin([row["val_loss"] for row in history]))
+    best_epoch = _best_epoch(history)
     logits = classifier.predict(data.tensors[hold], verbose=0)
-    if settings.refit:
+    if job.settings.refit:
         classifier.set_weights(start)
         again = replace(fit_settings, epochs=max(best_epoch, round(0.75 * fit_settings.epochs)))
-        fit(classifier, data, None, again, run / "refit", on_epoch=report("refit"))
+        fit(classifier, data, None, again, job.run / "refit", on_epoch=report("refit"))
     return classifier, _HeldOut(best_epoch, history, logits, data.labels[hold])
 
 
-def _fit_head_mode(
-    data: TrainingData,
-    learn: NDArray[np.int64],
-    hold: NDArray[np.int64],
-    settings: TrainingSettings,
-    run: Path,  # noqa: ARG001 - a head is fitted in seconds: nothing to keep
-    progress: Progress,
-) -> tuple[keras.Model, _HeldOut]:
-    fit_settings = settings.fit_settings()
-    n_classes = int(data.labels.max()) + 1
-    classifier = build_classifier(settings.architecture, settings.side, n_classes, weights=settings.weights)
+def _fit_head_mode(job: _Job) -> tuple[keras.Model, _HeldOut]:
+    data, hold, fit_settings = job.data, job.hold, job.settings.fit_settings()
+    classifier = job.build()
     features = take_features(
-        classifier, data, fit_settings, on_view=lambda view, of: progress("features", view / of, f"view {view}/{of}")
+        classifier,
+        data,
+        fit_settings,
+        on_view=lambda view, of: job.progress("features", view / of, f"view {view}/{of}"),
     )
     history = fit_head(
         classifier,
-        features[:, learn],
-        data.labels[learn],
+        features[:, job.learn],
+        data.labels[job.learn],
         (features[0, hold], data.labels[hold]),
         fit_settings,
-        on_epoch=lambda epoch, of, row: progress("fit", epoch / of, _words(epoch, of, row)),
+        on_epoch=lambda epoch, of, row: job.progress("fit", epoch / of, _words(epoch, of, row)),
     )
-    best_epoch = 1 + int(np.argmin([row["val_loss"] for row in history]))
+    best_epoch = _best_epoch(history)
     logits = classifier.predict(data.tensors[hold], verbose=0)
-    if settings.refit:
+    if job.settings.refit:
         fit_head(classifier, features, data.labels, None, replace(fit_settings, epochs=best_epoch))
     return classifier, _HeldOut(best_epoch, history, logits, data.labels[hold])
+
+
+def _best_epoch(history: list[dict[str, float]]) -> int:
+    return 1 + int(np.argmin([row["val_loss"] for row in history]))
 
 
 def _words(epoch: int, of: int, row: dict[str, float]) -> str:

@@ -25,6 +25,13 @@ class _TensorStub:
     strides: tuple[int, ...]
 
 
+def _stub(
+    storage: tuple[str, np.dtype[Any]], offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
+) -> _TensorStub:
+    key, dtype = storage
+    return _TensorStub(key, dtype, offset, tuple(shape), tuple(strides))
+
+
 class _TensorUnpickler(pickle.Unpickler):
     """Admits ordered dictionaries of tensors; every other global is refused."""
 
@@ -32,7 +39,7 @@ class _TensorUnpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda storage, offset, size, strides, *_: _TensorStub(*storage, offset, tuple(size), tuple(strides))
+            return _stub
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
         raise pickle.UnpicklingError(f"the checkpoint names {module}.{name}, which is not a tensor")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,6 +104,7 @@ def fit(
 ) -> list[dict[str, float]]:
     """Fits all weights of `model`, from its checkpoint in `directory` where an earlier run was killed.
 
+    A fit that was finished there is loaded, not repeated.
     With `held_out`, the weights of the epoch with its lowest loss are kept.
 
     Args:
@@ -121,6 +121,10 @@ def fit(
     directory.mkdir(parents=True, exist_ok=True)
     n_classes = model.output_shape[-1]
     history = _History(directory / "history.json", settings.epochs, on_epoch)
+    final = directory / "final.weights.h5"
+    if final.exists():
+        model.load_weights(final)
+        return history.epochs
     batches = AugmentedBatches(train, settings, n_classes, first_epoch=len(history.epochs))
     rate = _Cosine(settings.learning_rate, len(batches), settings.warmup_epochs, settings.epochs)
     model.compile(
@@ -144,6 +148,9 @@ def fit(
     )
     if held_out is not None:
         model.load_weights(best)
+    partial = directory / "partial.weights.h5"
+    model.save_weights(partial)
+    partial.replace(final)
     return history.epochs
 
 
@@ -180,7 +187,7 @@ class _History(keras.callbacks.Callback):
         self.epochs = [*self.epochs[:epoch], row]
         partial = self._path.with_suffix(".partial")
         partial.write_text(json.dumps(self.epochs, indent=1))
-        os.replace(partial, self._path)
+        partial.replace(self._path)
         if self._on_epoch:
             self._on_epoch(epoch + 1, self._planned, row)
 
@@ -192,7 +199,7 @@ class _BestWeights(keras.callbacks.Callback):
         super().__init__()
         self._path, self._history, self._patience = path, history, patience
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Compares with the history so far."""
         losses = [row["val_loss"] for row in self._history.epochs]
         best = int(np.argmin(losses))

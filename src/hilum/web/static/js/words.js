@@ -1,0 +1,48 @@
+// Codes and numbers in words. Knows no page.
+
+const WARNINGS = {
+  "body-not-found": "No chest was recognised in this picture. It may not be an axial chest CT slice.",
+  "extension-mismatch": "The file’s name says another format than its content. The content was used.",
+  "rescale-missing": "The DICOM file has no rescale to Hounsfield units; defaults were used.",
+  "icc-profile-ignored": "The picture’s colour profile was ignored.",
+  "alpha-composited": "Transparent parts of the picture were taken as black.",
+  "lossy-compression": "The slice was compressed with loss, which can remove fine detail.",
+  "burned-in-annotation": "Text or marks may be burned into the picture.",
+};
+
+/** `large_cell_carcinoma` as “Large cell carcinoma”. */
+export function className(code) {
+  const words = code.replaceAll("_", " ").replaceAll("-", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+export function warning(code) {
+  return WARNINGS[code] ?? className(code) + ".";
+}
+
+/** 0.934 as “93.4 %”; certainty is never shown as 100 % unless it is. */
+export function percent(share, digits = 1) {
+  if (share < 1 && share > 0.9995) return "> 99.9\u00a0%";
+  if (share > 0 && share < 0.0005) return "< 0.1\u00a0%";
+  return `${(share * 100).toFixed(digits)}\u00a0%`;
+}
+
+export function list(names) {
+  return new Intl.ListFormat("en").format(names);
+}
+
+export function decision(answer) {
+  if (answer.decision === "confident") {
+    return {
+      label: "Confident",
+      note: "The probability is above the model’s operating point and the slice looks as expected.",
+    };
+  }
+  const isDoubtful = answer.warnings.includes("body-not-found");
+  return {
+    label: "A person should review",
+    note: isDoubtful
+      ? "The picture may not be a chest CT slice, so the answer should not be relied on."
+      : "The model is not sure enough to stand alone; weigh the alternatives below.",
+  };
+}
