@@ -1,0 +1,65 @@
+# What a person does with hilum. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+DATA ?= $(or $(HILUM_DATA),../shared/data)
+PORT ?= $(or $(HILUM_PORT),8000)
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev web run test check format lock reference-model bench bench-serve bench-train screenshots clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(UV):
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
+
+$(VENV)/.serve: $(UV) requirements/serve.txt pyproject.toml
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/serve.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.serve requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+node_modules/.built: package.json package-lock.json
+	npm ci --silent --no-audit --no-fund
+	npm run --silent build
+	@touch $@
+
+install: $(VENV)/.serve node_modules/.built ## install what serving needs
+
+install-dev: $(VENV)/.dev node_modules/.built ## install what training, tests and checks need
+
+run: install ## start the service on http://localhost:8000
+	$(BIN)/hilum serve
+
+test: install-dev ## run the tests
+	$(BIN)/pytest
+
+check: install-dev ## lint, types, import contracts
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install-dev ## format the code
+	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench
+
+lock: $(UV) ## renew the lock files from pyproject.toml
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --group build pyproject.toml --output-file requirements/serve.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --extra train --group build --group dev --constraint requirements/serve.txt pyproject.toml \
+	  --output-file requirements/dev.txt
+
+reference-model: install-dev ## train and measure models/reference (about 40 minutes on 2 cores)
+	$(BIN)/hilum train --data $(DATA)/chest-ct-scan-images --out models/reference --mode full
+	$(BIN)/hilum evaluate --model models/reference --data $(DATA)/chest-ct-scan-images --split test
+
+clean: ## remove what was installed and built
+	rm -rf $(VENV) node_modules build dist src/hilum/web/static/vendor .pytest_cache .mypy_cache .ruff_cache
