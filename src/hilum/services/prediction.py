@@ -64,6 +64,7 @@ class PredictionService:
 
     Attributes:
         limits: caps on what is decoded.
+        loaded: set once loading the model has ended, well or not.
     """
 
     def __init__(
@@ -78,17 +79,16 @@ class PredictionService:
         """
         self.limits = limits or Limits()
         self.workers = workers or Workers()
+        self.loaded = threading.Event()
         self._load = load
         self._model: ServedModel | None = None
         self._failure: str | None = None
         self._is_draining = False
         self._recent = RecentPredictions()
 
-    def start(self) -> threading.Thread:
+    def start(self) -> None:
         """Loads and checks the model on a thread of its own, so that the server answers about its health meanwhile."""
-        thread = threading.Thread(target=self._load_model, name="hilum-load-model", daemon=True)
-        thread.start()
-        return thread
+        threading.Thread(target=self._load_model, name="hilum-load-model", daemon=True).start()
 
     def drain(self) -> None:
         """Stops being ready; what was admitted is still answered."""
@@ -191,3 +191,5 @@ class PredictionService:
         except Exception:
             self._failure = "the model could not be loaded; the log says why"
             log.exception("loading the model failed")
+        finally:
+            self.loaded.set()

@@ -23,16 +23,10 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _LONGEST_DETAIL = 500
 
-_NEVER_SENT = {
-    errors.HilumError,
-    errors.InputRejected,
-    errors.ServiceRefused,
-    errors.SettingsRefused,
-    errors.DatasetInvalid,
-    errors.TrainingFailed,
-    refusals.RequestRefused,
-}
-"""Branches of the error tree, and leaves that only the command line meets."""
+_SENT_BRANCHES = (errors.InputRejected, errors.BundleInvalid, errors.ServiceRefused, refusals.RequestRefused)
+"""The parts of the error tree a request can meet; the others belong to the command line."""
+
+_ABSTRACT = {errors.InputRejected, errors.ServiceRefused, refusals.RequestRefused}
 
 _BY_STATUS: dict[int, type[HilumError]] = {
     400: refusals.BadRequest,
@@ -62,7 +56,8 @@ def _descendants(root: type[HilumError]) -> Iterator[type[HilumError]]:
 
 def sent_errors() -> dict[str, type[HilumError]]:
     """Every error an answer can carry, by slug."""
-    return {error.code: error for error in _descendants(HilumError) if error not in _NEVER_SENT}
+    found = (error for branch in _SENT_BRANCHES for error in _descendants(branch))
+    return {error.code: error for error in found if error not in _ABSTRACT}
 
 
 def problem_types() -> dict[str, ProblemType]:
@@ -126,7 +121,7 @@ def _answer(request: Request, error: HilumError, headers: dict[str, str] | None 
 async def _on_hilum_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HilumError):
         raise error
-    if type(error) in _NEVER_SENT:
+    if error.code not in sent_errors():
         log.error("an error without a problem type reached the web", exc_info=error)
         return _answer(request, refusals.InternalError("the server failed; its log says how, under this request's id"))
     return _answer(request, error)

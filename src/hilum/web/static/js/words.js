@@ -2,13 +2,17 @@
 
 const WARNINGS = {
   "body-not-found": "No chest was recognised in this picture. It may not be an axial chest CT slice.",
+  "uniform-image": "The picture is all but one grey. It does not look like a CT slice.",
+  "noise-image": "The picture looks like noise. It does not look like a CT slice.",
+  "low-resolution": "The chest is only a few pixels wide here. Fine detail is lost.",
+  "color-image": "The picture is in colour. CT slices are grey; the colours were turned into grey.",
   "extension-mismatch": "The file’s name says another format than its content. The content was used.",
-  "rescale-missing": "The DICOM file has no rescale to Hounsfield units; defaults were used.",
-  "icc-profile-ignored": "The picture’s colour profile was ignored.",
-  "alpha-composited": "Transparent parts of the picture were taken as black.",
+  "icc-profile-corrupt": "The picture’s colour profile is damaged and was ignored.",
   "lossy-compression": "The slice was compressed with loss, which can remove fine detail.",
-  "burned-in-annotation": "Text or marks may be burned into the picture.",
 };
+
+/** Warnings that say the picture may be no slice at all. */
+const DOUBTFUL = ["body-not-found", "uniform-image", "noise-image"];
 
 /** `large_cell_carcinoma` as “Large cell carcinoma”. */
 export function className(code) {
@@ -38,7 +42,7 @@ export function decision(answer) {
       note: "The probability is above the model’s operating point and the slice looks as expected.",
     };
   }
-  const isDoubtful = answer.warnings.includes("body-not-found");
+  const isDoubtful = answer.warnings.some((code) => DOUBTFUL.includes(code));
   return {
     label: "A person should review",
     note: isDoubtful

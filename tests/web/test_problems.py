@@ -1,0 +1,135 @@
+"""Every error is a problem document, and every kind of problem is documented."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from web_serving import serving, tiny_service
+
+from hilum.services.model import ServedModel, load_model
+from hilum.services.prediction import PredictionService
+from hilum.web.problems import problem_types, sent_errors
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nope", 404, "not-found"),
+        ("GET", "/static/nope.css", 404, "not-found"),
+        ("GET", "/static/../app.py", 404, "not-found"),
+        ("GET", "/problems/nope", 404, "not-found"),
+        ("GET", "/samples/9.png", 404, "not-found"),
+        ("GET", "/samples/x.png", 422, "request-invalid"),
+        ("GET", "/predict", 405, "method-not-allowed"),
+        ("TRACE", "/predict", 405, "method-not-allowed"),
+        ("BREW", "/health", 405, "method-not-allowed"),
+        ("POST", "/static/css/base.css", 405, "method-not-allowed"),
+        ("HEAD", "/health", 405, "method-not-allowed"),
+    ],
+)
+def test_every_error_is_a_problem_document(client: TestClient, method: str, path: str, status: int, code: str) -> None:
+    response = client.request(method, path, headers={"accept": "text/html"})
+
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    if method == "HEAD":
+        return
+    problem = response.json()
+    assert problem["code"] == code
+    assert problem["type"] == f"/problems/{code}"
+    assert problem["status"] == status
+    assert problem["instance"] == response.headers["x-request-id"]
+    assert problem["title"]
+    assert problem["detail"]
+    assert len(response.content) < 4096
+
+
+def test_a_refused_method_names_those_allowed(client: TestClient) -> None:
+    assert client.put("/predict").headers["allow"] == "POST"
+
+
+def test_what_can_be_sent_is_what_is_documented() -> None:
+    assert set(problem_types()) == set(sent_errors())
+
+
+def test_each_problem_type_is_described_at_its_address(client: TestClient) -> None:
+    listed = client.get("/problems").json()
+
+    assert {kind["slug"] for kind in listed} == set(sent_errors())
+    for kind in listed:
+        assert client.get(f"/problems/{kind['slug']}").json() == kind
+        assert kind["remedy"].endswith(".")
+
+
+def test_a_browser_reads_a_problem_type_as_a_page(client: TestClient) -> None:
+    page = client.get("/problems/image-corrupt", headers={"accept": "text/html,*/*;q=0.8"})
+
+    assert page.headers["content-type"].startswith("text/html")
+    assert "The image is damaged" in page.text
+
+
+def test_a_file_name_comes_back_neither_in_answers_nor_in_logs(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "JANE-DOE-1961<script>\u202e.png"
+
+    with caplog.at_level(logging.DEBUG, logger="hilum"):
+        response = client.post("/predict", files={"file": (name, b"<html>")})
+
+    assert response.status_code == 415
+    assert "JANE" not in response.text
+    assert "JANE" not in " ".join(str(vars(record)) for record in caplog.records)
+
+
+def test_an_unforeseen_error_is_bland_and_logged_once(
+    tiny_bundle: Path, slice_png: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        manifest = load_model(tiny_bundle).predictor.manifest
+
+        def predict(self, data: bytes, **_: object) -> None:
+            raise RuntimeError("secret /etc/path")
+
+    service = PredictionService(lambda: ServedModel(Broken()))  # type: ignore[arg-type]
+    with serving(service, raises=False) as client:
+        response = client.post("/predict", files={"file": ("a.png", slice_png)})
+
+    assert response.status_code == 500
+    assert response.json()["code"] == "internal-error"
+    assert "secret" not in response.text
+    assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [True]
+
+
+def test_refused_inputs_are_counted_by_code(tiny_bundle: Path) -> None:
+    with serving(tiny_service(tiny_bundle)) as client:
+        client.post("/predict", files={"file": ("a.png", b"")})
+        exposition = client.get("/metrics", headers={"accept": "text/plain"}).text
+
+    assert 'input_rejected_total{code="empty-file"} 1.0' in exposition
+
+
+def test_a_model_that_cannot_be_served_says_so(tmp_path: Path, slice_png: bytes) -> None:
+    with serving(tiny_service(tmp_path)) as client:
+        ready, health = client.get("/health/ready"), client.get("/health")
+        predicted = client.post("/predict", files={"file": ("a.png", slice_png)})
+        measured = client.get("/metrics")
+
+    assert (ready.status_code, ready.json()["code"]) == (503, "model-unavailable")
+    assert health.status_code == 200
+    assert health.json()["status"] == "degraded"
+    assert predicted.json()["code"] == measured.json()["code"] == "model-unavailable"
+
+
+def test_a_changed_bundle_is_not_served(tiny_bundle: Path, tmp_path: Path) -> None:
+    for file in tiny_bundle.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["golden"]["model.onnx"][0]["probabilities"] = [1, 0, 0, 0]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+
+    with serving(tiny_service(tmp_path)) as client:
+        assert client.get("/health/ready").json()["code"] == "model-unavailable"
