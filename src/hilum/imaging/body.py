@@ -12,7 +12,7 @@ _SEARCH_SIDE = 160
 """Long side of the reduced picture the body is searched in: the body spans most of it, so 1 % is precise enough."""
 
 _MIN_BODY_SHARE = 0.08
-"""A component smaller than this share of the picture is no body; the whole picture is taken instead."""
+"""A hull smaller than this share of the picture is no body; the whole picture is taken instead."""
 
 _TABLE_KERNEL = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 """Opening with it removes the scanner table, a line at most 3 pixels thick at the search size."""
@@ -64,17 +64,17 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
     threshold, tissue = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     opened = cv2.morphologyEx(tissue, cv2.MORPH_OPEN, _TABLE_KERNEL)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    is_found = areas.size > 0 and areas.max() >= _MIN_BODY_SHARE * grey.size
-    if is_found:
-        label = 1 + int(areas.argmax())
-        x, y, w, h = (int(v) for v in stats[label, :4])
-        component = (labels[y : y + h, x : x + w] == label).astype(np.uint8)
-        hull = cv2.convexHull(cv2.findNonZero(component))
-        mask = cv2.fillConvexPoly(np.zeros_like(component), hull, 255)
-    else:
-        x, y, (w, h) = 0, 0, small_size
-        mask = np.full((h, w), 255, np.uint8)
+    x, y, (w, h) = 0, 0, small_size
+    mask = np.full((h, w), 255, np.uint8)
+    is_found = False
+    if len(stats) > 1:  # row 0 is the background
+        label = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+        left, top, across, down = (int(v) for v in stats[label, :4])
+        component = (labels[top : top + down, left : left + across] == label).astype(np.uint8)
+        hull = cv2.fillConvexPoly(np.zeros_like(component), cv2.convexHull(cv2.findNonZero(component)), 255)
+        is_found = cv2.countNonZero(hull) >= _MIN_BODY_SHARE * grey.size
+        if is_found:
+            x, y, w, h, mask = left, top, across, down, hull
 
     inside = grey[y : y + h, x : x + w][mask > 0]
     bright, dark = inside[inside > threshold], inside[inside <= threshold]
@@ -88,5 +88,5 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
         mask=mask,
         lung=low + lung_level * span / 255,
         tissue=low + tissue_level * span / 255,
-        is_found=bool(is_found),
+        is_found=is_found,
     )
