@@ -1,4 +1,9 @@
 // Shows openapi.json in Swagger UI, which its own script has put into the window.
+const scheme = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", scheme.matches);
+scheme.addEventListener("change", follow);
+follow();
+
 window.SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#api",

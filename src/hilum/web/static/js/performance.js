@@ -4,27 +4,30 @@ import { percent } from "./words.js";
 
 const element = (id) => document.getElementById(id);
 
-/** Each card: its label and where metrics.json has its figure, `{value, low, high, n}`. */
+const share = (value) => percent(value);
+const index = (value) => value.toFixed(3);
+
+/** Each card: its label, where metrics.json has its figure `{value, low, high, n}`, and how it is written. */
 const FIGURES = [
-  ["Accuracy", (metrics) => metrics.accuracy],
-  ["Macro F1", (metrics) => metrics.macro_f1],
-  ["Macro AUROC", (metrics) => metrics.macro_auroc],
-  ["Sensitivity to cancer", (metrics) => metrics.cancer?.sensitivity],
-  ["Specificity for cancer", (metrics) => metrics.cancer?.specificity],
-  ["Accuracy without near copies", (metrics) => metrics.without_copies?.accuracy],
+  ["Accuracy", (metrics) => metrics.accuracy, share],
+  ["Macro F1", (metrics) => metrics.macro_f1, index],
+  ["Macro AUROC", (metrics) => metrics.macro_auroc, index],
+  ["Sensitivity to cancer", (metrics) => metrics.cancer?.sensitivity, share],
+  ["Specificity for cancer", (metrics) => metrics.cancer?.specificity, share],
+  ["Accuracy without near copies", (metrics) => metrics.without_copies?.accuracy, share],
 ];
 
-function card(label, { value, low, high }) {
+function card(label, { value, low, high }, written) {
   const box = document.createElement("div");
   const term = document.createElement("dt");
   term.textContent = label;
   const detail = document.createElement("dd");
-  detail.textContent = percent(value);
+  detail.textContent = written(value);
   box.append(term, detail);
   if (typeof low === "number" && typeof high === "number") {
     const interval = document.createElement("dd");
     interval.className = "interval";
-    interval.textContent = `95 % interval ${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)} %`;
+    interval.textContent = `${written(low)} to ${written(high)}`;
     box.append(interval);
   }
   return box;
@@ -34,7 +37,7 @@ function note(metrics) {
   const version = document.createElement("span");
   version.className = "version";
   version.textContent = metrics.model_version;
-  const from = metrics.n ? `Measured on ${metrics.n} slices set aside from training. ` : "";
+  const from = metrics.n ? `Measured on ${metrics.n} slices set aside from training, with 95\u00a0% intervals. ` : "";
   const copies = metrics.without_copies
     ? `${metrics.without_copies.n} of them have no near copy among the training slices; those figures are the more honest. `
     : "";
@@ -43,9 +46,9 @@ function note(metrics) {
 
 function show(metrics) {
   const cards = FIGURES
-    .map(([label, find]) => [label, find(metrics)])
+    .map(([label, find, written]) => [label, find(metrics), written])
     .filter(([, figure]) => typeof figure?.value === "number")
-    .map(([label, figure]) => card(label, figure));
+    .map(([label, figure, written]) => card(label, figure, written));
   element("figures").replaceChildren(...cards);
   element("figures").hidden = cards.length === 0;
   element("performance-note").replaceChildren(...note(metrics));
