@@ -60,8 +60,12 @@ class Bundle:
                 got = calibrated_probabilities(output.logits, manifest.temperature)[0]
             except Exception as error:
                 raise BundleInvalid(f"{file} of {manifest.model_version} cannot be run: {error}") from error
-            off = np.abs(got - golden.probabilities).max() if got.size == len(golden.probabilities) else np.nan
-            if not off <= GOLDEN_TOLERANCE:
+            if got.size != len(manifest.class_names):
+                raise BundleInvalid(
+                    f"{file} of {manifest.model_version} has {got.size} outputs, not one for each class"
+                )
+            off = np.abs(got - golden.probabilities).max()
+            if not off <= GOLDEN_TOLERANCE:  # also refuses NaN
                 raise BundleInvalid(
                     f"{file} of {manifest.model_version} answers golden phantom {golden.phantom_seed} with a "
                     f"probability {off:.3f} away from what it was released with; restore the bundle from its source"
@@ -85,8 +89,11 @@ def open_bundle(directory: Path) -> Bundle:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise BundleInvalid(f"there is no model bundle in {directory.name!r}: it has no {MANIFEST}") from error
+    except OSError as error:
+        raise BundleInvalid(f"{MANIFEST} of {directory.name!r} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise BundleInvalid(f"{MANIFEST} of {directory.name!r} is malformed: {error}") from error
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the whole'}: {e['msg']}" for e in error.errors())
+        raise BundleInvalid(f"{MANIFEST} of {directory.name!r} is malformed: {faults}") from error
     for file in manifest.engine_files:
         if file not in manifest.files or not manifest.golden.get(file):
             raise BundleInvalid(f"{MANIFEST} lists no hash or no golden prediction for its graph {file!r}")

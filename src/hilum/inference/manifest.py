@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hilum.imaging.preprocess import Preprocessing
 
@@ -65,3 +65,13 @@ class Manifest(_Strict):
     parity: dict[str, Parity]
     golden: dict[str, tuple[Golden, ...]]
     training: dict[str, str | int | float | bool] = Field(description="the settings the model was trained with")
+
+    @model_validator(mode="after")
+    def _classes_agree(self) -> Self:
+        if len(set(self.class_names)) < max(2, len(self.class_names)):
+            raise ValueError("class_names must be at least two different names")
+        if unknown := set(self.cancer_class_names) - set(self.class_names):
+            raise ValueError(f"cancer_class_names has {', '.join(sorted(unknown))}, which class_names has not")
+        if any(len(row.probabilities) != len(self.class_names) for rows in self.golden.values() for row in rows):
+            raise ValueError("a golden prediction has another number of probabilities than there are classes")
+        return self
