@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from hilum.imaging.body import Body, find_body
 from hilum.imaging.decode import CtSlice, Limits, decode
 from hilum.imaging.preprocess import preprocess
+from hilum.imaging.quality import quality_warnings
 from hilum.inference.bundle import open_bundle
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import Engine
 from hilum.inference.manifest import Manifest
+
+_HARMLESS = frozenset({"extension-mismatch"})
+"""Warnings that say nothing against the pixels; any other sends the slice to a person."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,16 @@ class Predictor:
         probabilities = calibrated_probabilities(output.logits, manifest.temperature)[0]
         best = int(probabilities.argmax())
         by_class = dict(zip(manifest.class_names, probabilities.tolist(), strict=True))
-        warnings = ct_slice.warnings if body.is_found else (*ct_slice.warnings, "body-not-found")
-        is_confident = probabilities[best] >= manifest.confident_above and body.is_found
+        warnings = (*ct_slice.warnings, *quality_warnings(ct_slice.pixels, body))
+        if not body.is_found:
+            warnings = (*warnings, "body-not-found")
+        is_doubtful = not _HARMLESS.issuperset(warnings)
+        is_confident = probabilities[best] >= manifest.confident_above and not is_doubtful
         cancers = manifest.cancer_class_names
         return Prediction(
             predicted_class=manifest.class_names[best],
             probabilities=by_class,
-            cancer_probability=sum(by_class[name] for name in cancers) if cancers else None,
+            cancer_probability=min(1.0, sum(by_class[name] for name in cancers)) if cancers else None,
             decision="confident" if is_confident else "review",
             warnings=warnings,
             model_version=manifest.model_version,
