@@ -6,9 +6,6 @@ import struct
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.encaps import encapsulate
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID
 
 from hilum.errors import DicomDecodeFailed, DicomInconsistent, ImageCorrupt
 from hilum.imaging.dicom_elements import (
@@ -72,6 +69,11 @@ def decode_frame(file: DicomFile, rows: int, columns: int, bits_stored: int, is_
         "number_of_frames": 1,
         "pixel_keyword": "PixelData",
     }
+    # Imported here: pydicom's dictionaries take 38 MB, which a service that reads PNGs need not hold.
+    from pydicom.encaps import encapsulate
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.uid import UID
+
     decoder = get_decoder(UID(file.transfer_syntax))
     try:
         words, _ = decoder.as_array(
@@ -103,6 +105,9 @@ def _check_codestream(syntax: str, frame: bytes, rows: int, columns: int) -> Non
     if syntax == RLE:
         _check_rle(frame, rows * columns)
         return
+    # All three end with FF D9 and perhaps a padding byte; OpenJPEG would fill in what is cut off without a word.
+    if not frame.endswith((b"\xff\xd9", b"\xff\xd9\x00")):
+        raise DicomDecodeFailed("The compressed DICOM pixel data has no end marker.")
     size = _j2k_size(frame) if syntax in JPEG_2000 else _jpeg_size(frame, syntax)
     if size != (rows, columns):
         raise DicomInconsistent("The codestream and the DICOM attributes disagree about the image's size.")
