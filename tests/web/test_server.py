@@ -21,7 +21,7 @@ from web_serving import END, MULTIPART, part
 
 from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.settings import Settings
-from hilum.web.server import check_exposure, is_loopback, serve
+from hilum.web.server import check_exposure, check_port_is_free, is_loopback, serve
 
 _SERVE = "from hilum.settings import Settings; from hilum.web.server import serve; serve(Settings())"
 
@@ -120,6 +120,12 @@ def test_knows_what_only_this_machine_can_reach(host: str, expected: bool) -> No
 def test_refuses_a_folder_without_a_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleInvalid, match="HILUM_MODEL"):
         serve(Settings(model=tmp_path))
+
+
+def test_refuses_a_port_that_another_process_listens_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(SettingsRefused, match="HILUM_PORT"):
+        check_port_is_free("127.0.0.1", other.getsockname()[1])
+    check_port_is_free("127.0.0.1", 0)
 
 
 def test_serving_loads_no_training_library() -> None:

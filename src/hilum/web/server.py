@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging.config
+import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,11 @@ def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT; what was admitted is answered before it returns.
 
     Raises:
-        SettingsRefused: the address is open to others and nothing would check who asks.
+        SettingsRefused: the address is open to others and nothing would check who asks, or the port is taken.
         BundleInvalid: there is no bundle where the settings say.
     """
     check_exposure(settings)
+    check_port_is_free(settings.host, settings.port)
     directory = settings.model or reference_bundle()
     if not (directory / "manifest.json").is_file():
         raise BundleInvalid(f"there is no model bundle in {str(directory)!r}: HILUM_MODEL must name one's folder")
@@ -67,6 +69,25 @@ def check_exposure(settings: Settings) -> None:
             f"{settings.host!r} can be reached from other machines and nothing checks who asks; "
             "listen on 127.0.0.1, or set HILUM_ALLOW_OPEN=true behind something that does check"
         )
+
+
+def check_port_is_free(host: str, port: int) -> None:
+    """Refuses a port that another process listens on: Granian would share it, and each answer half of the requests.
+
+    Raises:
+        SettingsRefused: the port is taken, or the address is none of this machine's.
+    """
+    address = host.strip("[]")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise SettingsRefused(
+                f"cannot listen on {host}:{port} ({reason}); choose another with HILUM_PORT or --port"
+            ) from error
 
 
 def is_loopback(host: str) -> bool:
