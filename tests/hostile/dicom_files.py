@@ -94,12 +94,17 @@ def dicom(
 
 def encoded(syntax: str) -> bytes:
     """The slice compressed as `syntax`, as encapsulated fragments."""
+    return encapsulate([frame(syntax)])
+
+
+def frame(syntax: str) -> bytes:
+    """The slice compressed as `syntax`."""
     encoder = {
         RLE: encoders.RLELosslessEncoder,
         JPEG_LS: encoders.JPEGLSLosslessEncoder,
         J2K: encoders.JPEG2000LosslessEncoder,
     }[syntax]
-    frame = encoder.encode(
+    return encoder.encode(
         (SLICE_HU + 1000).astype(np.uint16).tobytes(),
         index=0,
         rows=128,
@@ -111,19 +116,19 @@ def encoded(syntax: str) -> bytes:
         pixel_representation=0,
         number_of_frames=1,
     )
-    return encapsulate([frame])
 
 
-def fragment(frame: bytes) -> bytes:
+def fragment(any_bytes: bytes) -> bytes:
     """One frame of any bytes, encapsulated."""
-    return encapsulate([frame])
+    return encapsulate([any_bytes])
 
 
 def garbled(syntax: str) -> bytes:
     """The same with its second half overwritten."""
     data = encoded(syntax)
     middle = len(data) // 2
-    return data[:middle] + bytes(range(256)) * ((len(data) - middle) // 256) + data[-((len(data) - middle) % 256) :]
+    tail = len(data) - 8 - middle
+    return data[:middle] + (bytes(range(256)) * (tail // 256 + 1))[:tail] + data[-8:]
 
 
 def nested(depth: int) -> bytes:

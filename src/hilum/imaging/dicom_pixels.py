@@ -105,8 +105,8 @@ def _check_codestream(syntax: str, frame: bytes, rows: int, columns: int) -> Non
     if syntax == RLE:
         _check_rle(frame, rows * columns)
         return
-    # All three end with FF D9 and perhaps a padding byte; OpenJPEG would fill in what is cut off without a word.
-    if not frame.endswith((b"\xff\xd9", b"\xff\xd9\x00")):
+    # All three end with FF D9 and perhaps padding; OpenJPEG would fill in what is cut off without a word.
+    if b"\xff\xd9" not in frame[-4:]:
         raise DicomDecodeFailed("The compressed DICOM pixel data has no end marker.")
     size = _j2k_size(frame) if syntax in JPEG_2000 else _jpeg_size(frame, syntax)
     if size != (rows, columns):
