@@ -252,15 +252,17 @@ def _dataset(source: str) -> DatasetManifest:
 def _import(source: str) -> DatasetManifest:
     from hilum.dataset.importer import import_dataset
     from hilum.dataset.kaggle import download
+    from hilum.dataset.splits import with_test_split
     from hilum.terminal import TerminalProgress
 
     scheme, _, handle = source.partition(":")
     path = download(handle) if scheme == "kaggle" and handle else Path(source)
     home = _settings().home / "datasets" / path.stem if path.is_file() else None
     with TerminalProgress() as progress:
-        return import_dataset(
+        manifest = import_dataset(
             path, extract_to=home, progress=lambda done, of: progress("import", done / of, f"{done}/{of} files")
         )
+    return with_test_split(manifest)
 
 
 def _read_input(file: Path) -> bytes:

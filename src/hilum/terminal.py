@@ -91,6 +91,8 @@ def print_assessment(assessment: Assessment) -> None:
     console.print(
         f"{assessment.model.model_version} on {assessment.dataset}, split {assessment.split}, n = {overall.n}"
     )
+    if assessment.n_trained_on:
+        console.print(f"[yellow]{assessment.n_trained_on} of these images were trained on; see the rows without copies")
     table = Table(box=box.SIMPLE)
     for heading in ("figure", "value", "95 % interval", "n"):
         table.add_column(heading, justify="left" if heading == "figure" else "right")

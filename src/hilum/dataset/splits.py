@@ -68,3 +68,27 @@ def copies_of(
     for rows, _ in near_pairs(left, right, threshold=threshold):
         found.update(rows.tolist())
     return np.array(sorted(found), dtype=np.intp)
+
+
+def with_test_split(manifest: DatasetManifest, *, n_folds: int = 5, seed: int = 0) -> DatasetManifest:
+    """Sets a grouped, stratified fifth of an unsplit data set aside as `test`; the rest becomes `train`.
+
+    A data set that has splits keeps them, and so does one with a class of a single group: nothing can be set aside.
+    """
+    if any(record.split for record in manifest.records):
+        return manifest
+    groups_of: dict[str, set[str]] = {}
+    for record in manifest.records:
+        groups_of.setdefault(record.class_name, set()).add(record.group)
+    n_folds = min(n_folds, *(len(groups) for groups in groups_of.values()))
+    if n_folds < 2:
+        return manifest
+    labels = [manifest.label_of(record) for record in manifest.records]
+    groups = [record.group for record in manifest.records]
+    _, held = grouped_folds(labels, groups, n_folds, seed)[0]
+    chosen = set(held.tolist())
+    records = tuple(
+        record.model_copy(update={"split": "test" if row in chosen else "train"})
+        for row, record in enumerate(manifest.records)
+    )
+    return manifest.model_copy(update={"records": records})

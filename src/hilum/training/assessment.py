@@ -33,6 +33,7 @@ class Assessment:
         split: which of its splits.
         overall: on every image of the split.
         without_copies: on those with no copy, of any crop, among the images trained on; None where there is none.
+        n_trained_on: how many of the split's images are, byte for byte, among those the model was trained on.
         review_share: share of answers marked `review`.
         confident_accuracy: accuracy of the others, the confident ones.
         training_history: by epoch.
@@ -45,6 +46,7 @@ class Assessment:
     split: str
     overall: Evaluation
     without_copies: Evaluation | None
+    n_trained_on: int
     review_share: float
     confident_accuracy: float
     training_history: list[dict[str, float]]
@@ -65,6 +67,7 @@ class Assessment:
             "f1": overall["macro_f1"],
             **overall,
             "without_copies": self.without_copies.to_dict() if self.without_copies else None,
+            "n_trained_on": self.n_trained_on,
             "review_share": self.review_share,
             "confident_accuracy": self.confident_accuracy,
             "training_history": self.training_history,
@@ -110,6 +113,8 @@ def assess(directory: Path, manifest: DatasetManifest, split: str, progress: Pro
     is_right = probabilities.argmax(1) == labels
     cancers = predictor.manifest.cancer_class_names
     fresh = _without_copies(manifest, records, split)
+    history = _training_record(directory)
+    trained_on = set(history.get("trained_on_sha256", ()))
     return Assessment(
         model=predictor.manifest,
         dataset=manifest.source,
@@ -119,9 +124,10 @@ def assess(directory: Path, manifest: DatasetManifest, split: str, progress: Pro
         without_copies=None
         if fresh is None
         else evaluate(probabilities[fresh], labels[fresh], classes, cancer_class_names=cancers),
+        n_trained_on=sum(record.sha256 in trained_on for record in records),
         review_share=float(1 - is_confident.mean()),
         confident_accuracy=float(is_right[is_confident].mean()) if is_confident.any() else 0.0,
-        training_history=_training_history(directory),
+        training_history=history.get("training_history", []),
         class_distribution=manifest.class_counts(),
     )
 
@@ -157,9 +163,9 @@ def _without_copies(manifest: DatasetManifest, records: tuple[ImageRecord, ...],
     return fresh if 0 < fresh.size < len(records) else None
 
 
-def _training_history(directory: Path) -> list[dict[str, float]]:
+def _training_record(directory: Path) -> dict[str, Any]:
     bundle = open_bundle(directory)
     if HISTORY not in bundle.manifest.files:
-        return []
-    history: list[dict[str, float]] = json.loads((directory / HISTORY).read_bytes())["training_history"]
-    return history
+        return {}
+    record: dict[str, Any] = json.loads((directory / HISTORY).read_bytes())
+    return record

@@ -44,6 +44,7 @@ class Trained:
     dataset_digest: str
     history: list[dict[str, float]]
     class_counts: dict[str, dict[str, int]]
+    trained_on: list[str]
     settings: dict[str, str | int | float | bool | None]
 
 
@@ -81,7 +82,14 @@ def write_bundle(trained: Trained, tensors: NDArray[np.float32], hold: NDArray[n
         del parity[_INT8]
         (partial / _INT8).unlink()
     (partial / HISTORY).write_text(
-        json.dumps({"training_history": trained.history, "class_distribution": trained.class_counts}, indent=1)
+        json.dumps(
+            {
+                "training_history": trained.history,
+                "class_distribution": trained.class_counts,
+                "trained_on_sha256": trained.trained_on,
+            },
+            indent=1,
+        )
     )
     manifest = _describe(trained, graphs, parity, partial)
     (partial / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.dataset.manifest import DatasetManifest
+from hilum.dataset.manifest import DatasetManifest, ImageRecord
 from hilum.dataset.splits import grouped_folds
 from hilum.errors import TrainingFailed
 from hilum.imaging.preprocess import Preprocessing
@@ -41,7 +41,8 @@ class TrainingSettings:
         mode: `head` learns the linear head on frozen features, `full` every weight.
         side: input side in pixels.
         epochs: at the most; None takes the mode's default.
-        folds: one of so many grouped folds is held out for early stopping, calibration and the operating point.
+        folds: one of so many grouped folds is held out for early stopping, calibration and the operating point; where
+            a class has fewer groups, as many as it has.
         refit: afterwards learn from all slices, for the number of epochs found best.
         seed: of the folds, the initial head, shuffling and augmentation.
         weights: backbone weights to start from; None takes ImageNet's.
@@ -109,11 +110,11 @@ def train(manifest: DatasetManifest, out: Path, settings: TrainingSettings, prog
         `out`.
 
     Raises:
-        TrainingFailed: the data do not suffice, or a run with other settings lies unfinished in the way.
+        TrainingFailed: the data do not suffice.
     """
     started = time.monotonic()
     records = manifest.trainable_records(splits=("train", "valid", ""))
-    _require_enough(manifest, [record.class_name for record in records])
+    n_folds = min(settings.folds, _require_enough(manifest, records))
     run = _open_run(out, manifest, settings)
     keras.utils.set_random_seed(settings.seed)
 
@@ -122,7 +123,7 @@ def train(manifest: DatasetManifest, out: Path, settings: TrainingSettings, prog
         manifest, records, preprocessing, on_slice=lambda done, of: progress("read", done / of, f"{done}/{of} slices")
     )
     groups = [record.group for record in records]
-    learn, hold = grouped_folds(data.labels, groups, settings.folds, settings.seed)[0]
+    learn, hold = grouped_folds(data.labels, groups, n_folds, settings.seed)[0]
 
     fitting = _fit_head_mode if settings.mode == "head" else _fit_full_mode
     classifier, held_out = fitting(_Job(data, learn, hold, settings, run, progress))
@@ -139,6 +140,7 @@ def train(manifest: DatasetManifest, out: Path, settings: TrainingSettings, prog
         dataset_digest=manifest.digest,
         history=held_out.history,
         class_counts=manifest.class_counts(),
+        trained_on=[record.sha256 for record in records],
         settings={
             **{name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()},
             "best_epoch": held_out.best_epoch,
@@ -167,7 +169,8 @@ def operating_point(probabilities: NDArray[np.float64], labels: NDArray[np.int64
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     order = np.argsort(-confidence)
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero(accuracy >= CONFIDENT_ACCURACY)
+    is_last_of_equals = np.append(np.diff(confidence[order]) != 0, True)  # noqa: FBT003
+    enough = np.flatnonzero((accuracy >= CONFIDENT_ACCURACY) & is_last_of_equals)
     threshold = confidence[order][enough[-1]] if enough.size else 0.99
     return float(np.clip(threshold, 0.5, 0.99))
 
@@ -224,15 +227,24 @@ def _words(epoch: int, of: int, row: dict[str, float]) -> str:
     return words + (f"  held-out {row['val_loss']:.3f} / {row['val_accuracy']:.3f}" if "val_loss" in row else "")
 
 
-def _require_enough(manifest: DatasetManifest, class_names: list[str]) -> None:
-    for name in manifest.class_names:
-        count = class_names.count(name)
-        if count < 5:
-            raise TrainingFailed(
-                f"class {name!r} has {count} usable slices outside the test set; training needs at least 5 of each"
-            )
+def _require_enough(manifest: DatasetManifest, records: Sequence[ImageRecord]) -> int:
+    """The number of groups of the class that has the fewest: no more folds can each hold one out."""
     if len(manifest.class_names) < 2:
         raise TrainingFailed("training needs at least two classes")
+    fewest = len(records)
+    for name in manifest.class_names:
+        groups = [record.group for record in records if record.class_name == name]
+        if len(groups) < 5:
+            raise TrainingFailed(
+                f"class {name!r} has {len(groups)} usable slices outside the test set; training needs at least 5 of each"
+            )
+        if len(set(groups)) < 2:
+            raise TrainingFailed(
+                f"the slices of class {name!r} all show the same slice or patient; "
+                "training needs at least 2 different ones, one of them to be held out"
+            )
+        fewest = min(fewest, len(set(groups)))
+    return fewest
 
 
 def _open_run(out: Path, manifest: DatasetManifest, settings: TrainingSettings) -> Path:
