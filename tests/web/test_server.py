@@ -4,76 +4,26 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+from server_process import running_server
 from web_serving import END, MULTIPART, part
 
 from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.settings import Settings
 from hilum.web.server import check_exposure, check_port_is_free, is_loopback, serve
 
-_SERVE = "from hilum.settings import Settings; from hilum.web.server import serve; serve(Settings())"
-
-
-@dataclass
-class _Running:
-    process: subprocess.Popen[bytes]
-    port: int
-    started_in_s: float
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def _running(bundle: Path, log: Path) -> Iterator[_Running]:
-    port = _free_port()
-    environment = os.environ | {"HILUM_MODEL": str(bundle), "HILUM_PORT": str(port)}
-    started_at = time.monotonic()
-    with log.open("wb") as stderr:
-        process = subprocess.Popen([sys.executable, "-c", _SERVE], env=environment, stdout=stderr, stderr=stderr)
-    running = _Running(process, port, 0)
-    try:
-        while time.monotonic() - started_at < 30:
-            try:
-                if running.get("/health/ready")[0] == 200:
-                    break
-            except OSError:
-                time.sleep(0.02)
-        running.started_in_s = time.monotonic() - started_at
-        yield running
-    finally:
-        process.terminate()
-        process.wait(20)
-
 
 def test_starts_fast_stays_small_logs_json_and_drains(tiny_bundle: Path, slice_png: bytes, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with _running(tiny_bundle, log) as running:
+    with running_server(tiny_bundle, log) as running:
         assert running.started_in_s < 10  # about 1.2 s alone; the suite shares the machine
         body = part(slice_png, filename="JANE.png") + END
         connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)

@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from hilum.services.prediction import PredictionService
 from hilum.web.dependencies import Context
 from hilum.web.metrics import Instruments
-from hilum.web.middleware import HostGuard, RequestRecorder
+from hilum.web.middleware import RequestGuard, RequestRecorder
 from hilum.web.problems import install_problem_handlers
 from hilum.web.routes import documents, health, performance, predictions
 from hilum.web.uploads import UploadLimits, UploadReader
@@ -28,11 +30,19 @@ _DESCRIPTION = (
 
 
 class _WholeFiles(StaticFiles):
-    """Static files, always whole: ranges of small files cost and serve nobody (RFC 9110 lets a server ignore them)."""
+    """Static files, kept by browsers until their tag changes, and always whole.
+
+    Ranges of small files cost and serve nobody; RFC 9110 lets a server ignore them.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name, value) for name, value in scope["headers"] if name not in {b"range", b"if-range"}]
         await super().__call__({**scope, "headers": headers}, receive, send)
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def create_app(
@@ -65,6 +75,6 @@ def create_app(
         app.include_router(routes.router)
     app.mount("/static", _WholeFiles(directory=_STATIC), name="static")
     install_problem_handlers(app)
-    app.add_middleware(HostGuard, allowed_hosts=allowed_hosts)
+    app.add_middleware(RequestGuard, allowed_hosts=allowed_hosts)
     app.add_middleware(RequestRecorder, instruments=instruments)
     return app

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hilum.web.metrics import Instruments
 from hilum.web.problems import problem_response
-from hilum.web.refusals import ClientGone, HostNotAllowed, InternalError
+from hilum.web.refusals import BadRequest, HostNotAllowed, InternalError, RequestRefused
 
 log = logging.getLogger("hilum.access")
 
@@ -38,12 +38,14 @@ _SECURITY_HEADERS = {
 }
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
-_CLIENT_CLOSED = 499
-"""Only logged: the status nginx gives a request whose client went away."""
 
 
-class HostGuard:
-    """Refuses requests for other host names, so that a web page cannot reach a local server by DNS rebinding."""
+class RequestGuard:
+    """Refuses requests for other hosts, and those that two servers could read differently.
+
+    The host check keeps a web page from reaching a local server by DNS rebinding; two Host headers are how requests
+    are smuggled past a proxy (RFC 9112, section 3.2). The server itself sees to a body that is framed twice.
+    """
 
     def __init__(self, app: ASGIApp, allowed_hosts: frozenset[str]) -> None:
         """Guards `app`; an empty set allows every name."""
@@ -51,13 +53,21 @@ class HostGuard:
         self._allowed = allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers 400 to a name that is not allowed."""
-        if scope["type"] != "http" or not self._allowed or _host_of(scope) in self._allowed:
+        """Answers 400 to what it refuses."""
+        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        if refusal is None:
             await self._app(scope, receive, send)
             return
-        scope["hilum.code"] = HostNotAllowed.code
-        error = HostNotAllowed("this server answers to localhost and to the names its operator allowed")
-        await problem_response(error, scope.get("hilum.request_id", ""))(scope, receive, send)
+        scope["hilum.code"] = refusal.code
+        await problem_response(refusal, scope.get("hilum.request_id", ""))(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> RequestRefused | None:
+        hosts = headers.getlist("host")
+        if len(hosts) > 1:
+            return BadRequest("send one Host header")
+        if self._allowed and _name_of(hosts[0] if hosts else "") not in self._allowed:
+            return HostNotAllowed("this server answers to localhost and to the names its operator allowed")
+        return None
 
 
 class RequestRecorder:
@@ -90,8 +100,6 @@ class RequestRecorder:
 
         try:
             await self._app(scope, receive, send_with_headers)
-        except ClientGone:
-            status = _CLIENT_CLOSED
         except Exception:
             log.exception("the request failed", extra={"request_id": request_id, "route": _route_of(scope)})
             has_begun = status != 0
@@ -128,8 +136,7 @@ def _route_of(scope: Scope) -> str:
     return cast("str", path) if path else "unmatched"
 
 
-def _host_of(scope: Scope) -> str:
-    host = Headers(scope=scope).get("host", "").lower()
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+def _name_of(host: str) -> str:
+    """The Host header's name without its port."""
+    name = host.lower()
+    return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]

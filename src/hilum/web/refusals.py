@@ -104,5 +104,7 @@ class TooManyUploads(RequestRefused):
     retry_after: ClassVar[int | None] = 2
 
 
-class ClientGone(Exception):
-    """The client closed the connection before its request was whole; there is nobody left to answer."""
+class BodyIncomplete(RequestRefused):
+    """The body is cut short or wrongly framed, or the client went away."""
+
+    code, title = "body-incomplete", "The body is not whole"

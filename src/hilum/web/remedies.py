@@ -47,6 +47,7 @@ REMEDIES: dict[str, str] = {
     "request-invalid": "Compare the parameter with /docs.",
     "internal-error": "Tell an operator the request's id: the log has the cause under it.",
     "host-not-allowed": "Use localhost, or have an operator add the name to HILUM_ALLOWED_HOSTS.",
+    "body-incomplete": "Send the request again; where it happens always, let an HTTP library frame the body.",
     "body-too-large": "Send one slice; GET /limits tells the limits.",
     "upload-timeout": "Send the file again over a faster connection.",
     "content-encoding": "Send the file without Content-Encoding.",

@@ -12,8 +12,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from hilum.web.refusals import (
+    BodyIncomplete,
     BodyTooLarge,
-    ClientGone,
     ContentEncodingRefused,
     FileMissing,
     MultipartLimits,
@@ -186,7 +186,6 @@ class UploadReader:
 
         Raises:
             RequestRefused: a leaf that says what is wrong with the request.
-            ClientGone: the client closed the connection.
         """
         collector = _FileCollector(_boundary(request), self.limits)
         declared = _declared_length(request)
@@ -221,7 +220,7 @@ class UploadReader:
                 while is_more:
                     message = await request.receive()
                     if message["type"] == "http.disconnect":
-                        raise ClientGone
+                        raise BodyIncomplete("the connection or the body's framing broke before the body was whole")
                     chunk = message.get("body", b"")
                     received += len(chunk)
                     timeout.reschedule(started_at + self.limits.grace_s + received / self.limits.bytes_per_s)
