@@ -53,7 +53,7 @@ def test_orientation_is_that_of_an_independent_reader(orientation: int) -> None:
 
 def test_a_coloured_annotation_is_no_colour_image() -> None:
     samples = np.full((100, 100, 3), 90, np.uint8)
-    samples[:10, :15] = (255, 0, 0)
+    samples[:12, :12] = (255, 0, 0)
     assert to_grey(Raster(samples, "RGB", "RGB"))[1] == ()
-    samples[:10, :25] = (255, 0, 0)
+    samples[:12, :25] = (255, 0, 0)
     assert to_grey(Raster(samples, "RGB", "RGB"))[1] == ("color-image",)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,8 +94,10 @@ def _geometry(directory: Directory, limits: Limits) -> _Geometry:
         limit = max(limits.max_side, 16)
         if not all(0 < side <= limit and side % 16 == 0 for side in (block_width, block_height)):
             raise ImageCorrupt("The TIFF's tile size is impossible.")
-        # A tile may overhang the picture, so it is bounded like a picture of its own.
-        check_size(block_width, block_height, limits, bytes_per_pixel=2 * channels * max(1, bits // 8))
+        # Tiles may overhang the picture, and all of them are unpacked whole.
+        padded = -(-width // block_width) * block_width, -(-height // block_height) * block_height
+        any_shape = replace(limits, max_aspect=math.inf, max_side=2 * limits.max_side)
+        check_size(*padded, any_shape, bytes_per_pixel=2 * channels * max(1, bits // 8))
     else:
         block_width, block_height = width, min(height, directory.one(tags.ROWS_PER_STRIP, height) or height)
     return _Geometry(
