@@ -64,7 +64,10 @@ def write_tiny_bundle(directory: Path) -> Path:
         golden.append(Golden(phantom_seed=seed, probabilities=tuple(probabilities.tolist())))
     figure = {"value": 0.91, "low": 0.88, "high": 0.94, "n": 315}
     metrics = {
+        "dataset": "phantoms",
+        "split": "test",
         "n": 315,
+        "n_trained_on": 0,
         "accuracy": figure,
         "macro_f1": figure | {"value": 0.9},
         "macro_auroc": figure | {"value": 0.98},

@@ -135,7 +135,19 @@ def test_a_file_name_is_only_ever_text(page: Page, slice_png: bytes, name: str) 
 def test_the_measured_performance_is_shown_with_its_intervals(page: Page) -> None:
     expect(page.locator("#figures")).to_contain_text("Accuracy")
     expect(page.locator("#figures")).to_contain_text("88.0")
-    expect(page.locator("#performance-note")).to_contain_text("315 slices")
+    expect(page.locator("#performance-note")).to_contain_text("315 slices of phantoms (test)")
+    expect(page.locator("#performance-note")).to_contain_text("trained on none of them")
+    expect(page.locator("#performance-note")).to_contain_text("201 have no near copy")
+
+
+def test_figures_on_slices_trained_on_are_said_to_flatter(page: Page) -> None:
+    measured = {"n": 9, "n_trained_on": 4, "accuracy": {"value": 1, "low": None, "high": None}, "model_version": "m"}
+    page.route("**/metrics", lambda route: route.fulfill(json=measured))
+    page.reload()
+
+    expect(page.locator("#performance-note")).to_contain_text("also trained on 4 of them, so these figures flatter it")
+    expect(page.locator("#figures div")).to_have_count(1)
+    expect(page.locator("#figures")).to_contain_text("100.0")
 
 
 def test_an_unmeasured_model_is_said_to_be_unmeasured(page: Page) -> None:

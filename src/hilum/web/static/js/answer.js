@@ -1,6 +1,6 @@
 // The panel beside the picture: an answer, a refusal or neither. Text is set as text, whoever wrote it.
 import { drawProbabilities } from "./chart.js";
-import { className, decision, list, percent, warning } from "./words.js";
+import { className, decision, list, asProbability, warning } from "./words.js";
 
 const element = (id) => document.getElementById(id);
 const setText = (id, text) => { element(id).textContent = text; };
@@ -21,7 +21,7 @@ export function showAnswer(answer, isSynthetic) {
   element("decision").className = `pill pill-${answer.decision}`;
   setText("decision-note", note);
   setText("predicted", shown);
-  setText("probability", percent(probability));
+  setText("probability", asProbability(probability));
   element("synthetic").hidden = !isSynthetic;
   showCancer(answer.cancer_probability);
   showProbabilities(answer.probabilities);
@@ -30,7 +30,7 @@ export function showAnswer(answer, isSynthetic) {
   setText("model", answer.model_version);
   setText("latency", `${answer.latency_ms.toFixed(0)} ms`);
   setText("prediction-id", answer.id);
-  setText("announcement", `${shown}, probability ${percent(probability)}. ${label}.`);
+  setText("announcement", `${shown}, probability ${asProbability(probability)}. ${label}.`);
 }
 
 /** Shows why a slice was refused. */
@@ -46,7 +46,7 @@ export function showRefusal(problem, remedy) {
 function showCancer(probability) {
   element("cancer").hidden = probability === null;
   if (probability === null) return;
-  setText("cancer-value", percent(probability));
+  setText("cancer-value", asProbability(probability));
   element("cancer-meter").value = probability;
 }
 
@@ -58,7 +58,7 @@ function showProbabilities(probabilities) {
     head.scope = "row";
     head.textContent = className(name);
     const cell = document.createElement("td");
-    cell.textContent = percent(value);
+    cell.textContent = asProbability(value);
     row.append(head, cell);
     return row;
   });

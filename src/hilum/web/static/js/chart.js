@@ -1,5 +1,5 @@
 // Draws probabilities as horizontal bars with Chart.js. Knows the canvas, not where the numbers come from.
-import { percent } from "./words.js";
+import { asProbability } from "./words.js";
 
 let chart = null;
 
@@ -19,7 +19,7 @@ const captions = {
       ctx.fillText(data.labels[index], chartArea.left, baseline);
       ctx.font = `600 14px ${colour("--sans")}`;
       ctx.textAlign = "right";
-      ctx.fillText(percent(data.datasets[0].data[index]), chartArea.right, baseline);
+      ctx.fillText(asProbability(data.datasets[0].data[index]), chartArea.right, baseline);
     });
     ctx.restore();
   },

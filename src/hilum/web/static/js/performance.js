@@ -37,11 +37,26 @@ function note(metrics) {
   const version = document.createElement("span");
   version.className = "version";
   version.textContent = metrics.model_version;
-  const from = metrics.n ? `Measured on ${metrics.n} slices set aside from training, with 95\u00a0% intervals. ` : "";
-  const copies = metrics.without_copies
-    ? `${metrics.without_copies.n} of them have no near copy among the training slices; those figures are the more honest. `
-    : "";
-  return [`${from}${copies}Other scanners, protocols and patients can give other figures. Model `, version, "."];
+  const sentences = [whereMeasured(metrics), trainedOn(metrics.n_trained_on), withoutCopies(metrics.without_copies)];
+  const general = "Other scanners, protocols and patients can give other figures. Model ";
+  return [[...sentences, general].filter(Boolean).join(" "), version, "."];
+}
+
+function whereMeasured({ n, split, dataset }) {
+  if (!n) return "";
+  const from = split && dataset ? ` of ${dataset} (${split})` : "";
+  return `Measured on ${n} slices${from}, with 95\u00a0% intervals.`;
+}
+
+function trainedOn(count) {
+  if (count === undefined) return "";
+  return count === 0
+    ? "The model was trained on none of them."
+    : `The model was also trained on ${count} of them, so these figures flatter it.`;
+}
+
+function withoutCopies(figures) {
+  return figures ? `${figures.n} have no near copy among the slices trained on; their figures are the more honest.` : "";
 }
 
 function show(metrics) {

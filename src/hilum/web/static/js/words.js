@@ -24,11 +24,16 @@ export function warning(code) {
   return WARNINGS[code] ?? className(code) + ".";
 }
 
-/** 0.934 as “93.4 %”; certainty is never shown as 100 % unless it is. */
-export function percent(share, digits = 1) {
-  if (share < 1 && share > 0.9995) return "> 99.9\u00a0%";
-  if (share > 0 && share < 0.0005) return "< 0.1\u00a0%";
-  return `${(share * 100).toFixed(digits)}\u00a0%`;
+/** 0.934 as “93.4 %”. */
+export function percent(share) {
+  return `${(share * 100).toFixed(1)}\u00a0%`;
+}
+
+/** A probability as `percent` writes it, but never as certainty. */
+export function asProbability(share) {
+  if (share > 0.9995) return "> 99.9\u00a0%";
+  if (share < 0.0005) return "< 0.1\u00a0%";
+  return percent(share);
 }
 
 export function list(names) {
@@ -42,11 +47,13 @@ export function decision(answer) {
       note: "The probability is above the model’s operating point and the slice looks as expected.",
     };
   }
-  const isDoubtful = answer.warnings.some((code) => DOUBTFUL.includes(code));
-  return {
-    label: "A person should review",
-    note: isDoubtful
-      ? "The picture may not be a chest CT slice, so the answer should not be relied on."
-      : "The model is not sure enough to stand alone; weigh the alternatives below.",
-  };
+  return { label: "A person should review", note: reviewNote(answer.warnings) };
+}
+
+function reviewNote(warnings) {
+  if (warnings.some((code) => DOUBTFUL.includes(code))) {
+    return "The picture may not be a chest CT slice, so the answer should not be relied on.";
+  }
+  if (warnings.length > 0) return "Something about this picture is unusual, see the warning below; the answer should not stand alone.";
+  return "The model is not sure enough to stand alone; weigh the alternatives below.";
 }
