@@ -53,7 +53,10 @@ def with_activation_maps(classifier: keras.Model) -> keras.Model:
 def _build_backbone(architecture: str, side: int, weights: Path | None) -> keras.Model:
     if architecture in EFFICIENTNET_LITE:
         backbone = build_efficientnet_lite(architecture, side)
-        load_imagenet_weights(backbone, weights or _packaged_weights(architecture))
+        try:
+            load_imagenet_weights(backbone, weights or _packaged_weights(architecture))
+        except (ValueError, OSError) as error:
+            raise TrainingFailed(f"the weights of {architecture} cannot be read: {error}") from error
         return backbone
     build = getattr(keras.applications, architecture, None)
     if not callable(build):
@@ -65,7 +68,7 @@ def _build_backbone(architecture: str, side: int, weights: Path | None) -> keras
         backbone = build(include_top=False, weights=weights or "imagenet", input_shape=(side, side, 3))
     except Exception as error:
         raise TrainingFailed(
-            f"the ImageNet weights of {architecture} could not be downloaded ({error}); "
+            f"the weights of {architecture} could not be downloaded or read ({error}); "
             "give a file with --weights, or use efficientnet-lite0, whose weights are installed"
         ) from error
     return keras.Model(inputs, backbone(rgb), name=architecture.lower())

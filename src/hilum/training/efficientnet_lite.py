@@ -103,7 +103,7 @@ def load_imagenet_weights(model: keras.Model, checkpoint: Path) -> None:
     """
     tensors = read_torch_weights(checkpoint)
     for layer in model.layers:
-        key = "_" + layer.name.replace("blocks_", "blocks.").replace("blocks.", "blocks.", 1)
+        key = f"_{layer.name}"
         if layer.name.startswith("blocks_"):
             _, index, part = layer.name.split("_", 2)
             key = f"_blocks.{index}._{part}"

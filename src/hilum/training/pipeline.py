@@ -169,7 +169,7 @@ def operating_point(probabilities: NDArray[np.float64], labels: NDArray[np.int64
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     order = np.argsort(-confidence)
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    is_last_of_equals = np.append(np.diff(confidence[order]) != 0, True)  # noqa: FBT003
+    is_last_of_equals = np.append(np.diff(confidence[order]) != 0, True)
     enough = np.flatnonzero((accuracy >= CONFIDENT_ACCURACY) & is_last_of_equals)
     threshold = confidence[order][enough[-1]] if enough.size else 0.99
     return float(np.clip(threshold, 0.5, 0.99))
@@ -236,7 +236,7 @@ def _require_enough(manifest: DatasetManifest, records: Sequence[ImageRecord]) -
         groups = [record.group for record in records if record.class_name == name]
         if len(groups) < 5:
             raise TrainingFailed(
-                f"class {name!r} has {len(groups)} usable slices outside the test set; training needs at least 5 of each"
+                f"class {name!r} has {len(groups)} usable slices outside the test set; training needs at least 5"
             )
         if len(set(groups)) < 2:
             raise TrainingFailed(

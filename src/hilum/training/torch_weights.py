@@ -15,6 +15,18 @@ from numpy.typing import NDArray
 _MAGIC = 0x1950A86A20F9469CFC6C
 _DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
+_MALFORMED = (
+    pickle.UnpicklingError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    OverflowError,
+    MemoryError,
+)
+"""What unpickling and slicing raise on bytes that are no checkpoint."""
+
 
 @dataclass(frozen=True)
 class _TensorStub:
@@ -29,6 +41,8 @@ def _stub(
     storage: tuple[str, np.dtype[Any]], offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
 ) -> _TensorStub:
     key, dtype = storage
+    if not all(isinstance(n, int) and n >= 0 for n in (offset, *shape, *strides)):
+        raise pickle.UnpicklingError("a tensor's offset, shape or strides are not counts")
     return _TensorStub(key, dtype, offset, tuple(shape), tuple(strides))
 
 
@@ -63,20 +77,28 @@ def read_torch_weights(path: Path) -> dict[str, NDArray[Any]]:
     """
     stream = io.BytesIO(path.read_bytes())
     try:
-        if _TensorUnpickler(stream).load() != _MAGIC:
-            raise ValueError(f"{path.name} is not a legacy PyTorch checkpoint: wrong magic number")
+        _require_magic(_TensorUnpickler(stream).load())
         _protocol, _machine = _TensorUnpickler(stream).load(), _TensorUnpickler(stream).load()
         stubs: dict[str, _TensorStub] = _TensorUnpickler(stream).load()
         keys: list[str] = _TensorUnpickler(stream).load()
-    except (pickle.UnpicklingError, EOFError) as error:
+        dtypes = {stub.storage: stub.dtype for stub in stubs.values()}
+        storages = {key: _read_storage(stream, dtypes[key]) for key in keys}
+        return {name: _view(storages[stub.storage], stub) for name, stub in stubs.items()}
+    except _MALFORMED as error:
         raise ValueError(f"{path.name} is not a PyTorch checkpoint of plain tensors: {error}") from error
 
-    dtypes = {stub.storage: stub.dtype for stub in stubs.values()}
-    storages = {}
-    for key in keys:
-        count = int(np.frombuffer(stream.read(8), "<i8")[0])
-        storages[key] = np.frombuffer(stream.read(count * dtypes[key].itemsize), dtypes[key])
-    return {name: _view(storages[stub.storage], stub) for name, stub in stubs.items()}
+
+def _require_magic(number: object) -> None:
+    if number != _MAGIC:
+        raise pickle.UnpicklingError("its magic number is not that of a legacy checkpoint")
+
+
+def _read_storage(stream: io.BytesIO, dtype: np.dtype[Any]) -> NDArray[Any]:
+    count = int.from_bytes(stream.read(8), "little")
+    data = stream.read(count * dtype.itemsize)
+    if len(data) != count * dtype.itemsize:
+        raise EOFError(f"a storage of {count} elements is cut short")
+    return np.frombuffer(data, dtype)
 
 
 def _view(storage: NDArray[Any], stub: _TensorStub) -> NDArray[Any]:

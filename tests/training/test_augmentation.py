@@ -1,0 +1,82 @@
+"""Variants of a slice stay slices; without strength they are the slice that is served."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hilum.imaging.phantoms import draw_phantom
+from hilum.imaging.preprocess import Preprocessing, preprocess
+from hilum.training.augmentation import BASE_SCALE, Augmentation
+
+NONE = Augmentation(**{field.name: 0.0 for field in fields(Augmentation)})
+
+
+def base_of(seed: int, side: int) -> np.ndarray:
+    """A preprocessed slice as training keeps it."""
+    larger = preprocess(draw_phantom(seed), Preprocessing(side=round(side * BASE_SCALE)))
+    return np.rint(larger[..., 0] * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("side", [128, 256])
+@pytest.mark.parametrize("seed", range(3))
+def test_without_strength_a_variant_is_the_served_slice(seed: int, side: int) -> None:
+    served = preprocess(draw_phantom(seed), Preprocessing(side=side))[..., 0]
+    variant = NONE.apply(base_of(seed, side), side, np.random.default_rng(0))
+    assert np.abs(variant - served).mean() < 1.5 / 255  # resampled twice, so edges differ by more
+    assert np.corrcoef(variant.ravel(), served.ravel())[0, 1] > 0.999  # shifted by a pixel it would be 0.95
+
+
+def test_without_strength_only_chance_free_code_runs() -> None:
+    base = base_of(1, 64)
+    variants = [NONE.apply(base, 64, np.random.default_rng(seed)) for seed in range(5)]
+    assert all(np.array_equal(variants[0], other) for other in variants[1:])
+
+
+def test_the_same_seed_gives_the_same_variant() -> None:
+    base = base_of(1, 64)
+    first, again, other = (Augmentation().apply(base, 64, np.random.default_rng(seed)) for seed in (3, 3, 4))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), side=st.sampled_from([32, 64, 96]), strength=st.floats(0, 1))
+def test_every_variant_is_a_slice(seed: int, side: int, strength: float) -> None:
+    augmentation = Augmentation(flip=strength, window=strength, texture=strength, erase=strength, gamma=strength)
+    variant = augmentation.apply(base_of(seed % 4, side), side, np.random.default_rng(seed))
+    assert variant.shape == (side, side)
+    assert variant.dtype == np.float32
+    assert 0 <= variant.min() <= variant.max() <= 1
+
+
+def test_a_certain_flip_mirrors_left_and_right() -> None:
+    base = base_of(3, 64)
+    flip = Augmentation(**{field.name: float(field.name == "flip") for field in fields(Augmentation)})
+    plain = NONE.apply(base, 64, np.random.default_rng(0))
+    assert np.abs(flip.apply(base, 64, np.random.default_rng(0)) - plain[:, ::-1]).max() < 0.02
+
+
+@pytest.mark.parametrize("part", ["window", "texture", "gamma"])
+def test_grey_values_change_inside_the_body_only(part: str) -> None:
+    strength = {field.name: float(field.name == part) for field in fields(Augmentation)}
+    base = np.zeros((96, 96), np.uint8)
+    base[24:72, 24:72] = 150
+    for seed in range(10):
+        variant = Augmentation(**strength).apply(base, 64, np.random.default_rng(seed))
+        assert variant[:10].max() == 0
+
+
+def test_erasing_blanks_one_rectangle() -> None:
+    strength = {field.name: float(field.name == "erase") for field in fields(Augmentation)}
+    base = base_of(2, 64)
+    plain = NONE.apply(base, 64, np.random.default_rng(0))
+    for seed in range(8):
+        changed = Augmentation(**strength).apply(base, 64, np.random.default_rng(seed)) != plain
+        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        assert 0 < np.ptp(rows) < 64 // 3
+        assert 0 < np.ptp(columns) < 64 // 3
