@@ -18,7 +18,7 @@ from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import Engine
 from hilum.inference.manifest import Manifest
 
-_HARMLESS = frozenset({"extension-mismatch"})
+_HARMLESS = frozenset({"extension-mismatch", "icc-profile-corrupt"})
 """Warnings that say nothing against the pixels; any other sends the slice to a person."""
 
 
