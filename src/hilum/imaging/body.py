@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -57,7 +58,7 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
     scale = _SEARCH_SIDE / max(height, width)
     small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(pixels, small_size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    low, high = (float(v) for v in np.percentile(small, (0.5, 99.5)))
+    low, high = _range_of(small)
     span = max(high - low, 1e-6)
     grey = np.clip((small.astype(np.float32) - low) * (255.0 / span), 0, 255).astype(np.uint8)
 
@@ -71,15 +72,17 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
         label = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
         left, top, across, down = (int(v) for v in stats[label, :4])
         component = (labels[top : top + down, left : left + across] == label).astype(np.uint8)
-        hull = cv2.fillConvexPoly(np.zeros_like(component), cv2.convexHull(cv2.findNonZero(component)), 255)
+        hull = cv2.fillConvexPoly(np.zeros_like(component), cv2.convexHull(_row_ends(component)), 255)
         is_found = cv2.countNonZero(hull) >= _MIN_BODY_SHARE * grey.size
         if is_found:
             x, y, w, h, mask = left, top, across, down, hull
 
-    inside = grey[y : y + h, x : x + w][mask > 0]
-    bright, dark = inside[inside > threshold], inside[inside <= threshold]
-    tissue_level = float(np.median(bright)) if bright.size else 255.0
-    lung_level = float(np.median(dark)) if dark.size >= 0.05 * inside.size else float(np.percentile(grey, 2))
+    counts = _histogram(grey[y : y + h, x : x + w], mask)
+    at_most = int(threshold) + 1
+    dark, bright = counts[:at_most], counts[at_most:]
+    tissue_level = at_most + _percentile(bright, 50) if bright.any() else 255.0
+    has_lung = dark.sum() >= 0.05 * counts.sum()
+    lung_level = _percentile(dark, 50) if has_lung else _percentile(_histogram(grey), 2)
     return Body(
         top=int(y / scale),
         bottom=min(height, int(np.ceil((y + h) / scale))),
@@ -90,3 +93,36 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
         tissue=low + tissue_level * span / 255,
         is_found=is_found,
     )
+
+
+def _range_of(small: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[float, float]:
+    """The 0.5th and 99.5th percentile."""
+    if small.dtype != np.uint8:
+        low, high = np.percentile(small, (0.5, 99.5))
+        return float(low), float(high)
+    counts = _histogram(small)
+    return _percentile(counts, 0.5), _percentile(counts, 99.5)
+
+
+def _histogram(grey: NDArray[Any], mask: NDArray[np.uint8] | None = None) -> NDArray[np.int64]:
+    """How often each of the 256 values stands in `grey` where `mask` is not 0."""
+    return np.asarray(cv2.calcHist([grey], [0], mask, [256], [0, 256]).ravel(), np.int64)
+
+
+def _percentile(counts: NDArray[np.int64], percent: float) -> float:
+    """The percentile of the values counted, as `np.percentile` interpolates it, to the last bit."""
+    cumulative = np.cumsum(counts)
+    last = int(cumulative[-1]) - 1
+    at = percent / 100 * last
+    below = int(at)
+    low, high = (int(v) for v in np.searchsorted(cumulative, (below, min(below + 1, last)), side="right"))
+    share = at - below
+    return high - (high - low) * (1 - share) if share >= 0.5 else low + (high - low) * share
+
+
+def _row_ends(component: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """The first and last point of each row: no other can be a corner of the convex hull."""
+    rows = np.arange(component.shape[0])
+    first = component.argmax(axis=1)
+    last = component.shape[1] - 1 - component[:, ::-1].argmax(axis=1)
+    return np.column_stack([np.concatenate([first, last]), np.concatenate([rows, rows])]).astype(np.int32)
