@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import shutil
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from hilum.dataset.importer import import_dataset
@@ -33,6 +34,11 @@ def test_reference_data_set(reference_data: Path) -> None:
     assert len(splits_of) == 847
     assert sum(len(splits_of[record.sha256]) > 1 for record in manifest.records) == 120
 
+    assert Counter(record.mode for record in manifest.records) == {"RGBA": 923, "RGB": 74, "L": 3}
+    mislabelled = [r for r in manifest.records if "extension-mismatch" in r.warnings]
+    assert mislabelled
+    assert {r.file_format for r in mislabelled} == {"jpeg"}
+
     (conflict,) = manifest.conflicts
     assert [Path(path).name for path in conflict.paths] == ["l4.png", "sq2.png"]
     assert conflict.class_names == ("large_cell_carcinoma", "squamous_cell_carcinoma")
@@ -43,3 +49,11 @@ def test_reference_data_set(reference_data: Path) -> None:
     copied = [test[i].class_name for i in copies_of(manifest)]
     assert copied.count("normal") == 47
     assert 70 <= len(copied) - 47 <= 130  # near copies among the cancers, hidden by cropping
+
+
+def test_dicom_slices_in_class_folders(reference_data: Path, tmp_path: Path) -> None:
+    series = reference_data.parent / "dicom/lidc-idri-0003"
+    shutil.copytree(series, tmp_path / "slices/cancer", copy_function=shutil.copyfile)
+    manifest = import_dataset(tmp_path / "slices")
+    assert [(r.class_name, r.file_format) for r in manifest.records] == [("cancer", "dicom")] * 11
+    assert {(r.width, r.height) for r in manifest.records} == {(512, 512)}

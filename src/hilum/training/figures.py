@@ -31,6 +31,8 @@ _STYLE: Any = {
     "axes.labelcolor": "#333333",
     "xtick.color": "#333333",
     "ytick.color": "#333333",
+    "figure.constrained_layout.w_pad": 0.15,
+    "figure.constrained_layout.h_pad": 0.12,
     "grid.color": "#E4E4E4",
     "legend.frameon": False,
     "legend.fontsize": 9,
@@ -70,7 +72,7 @@ def _confusion_matrix(evaluation: Evaluation) -> Canvas:
     shares = np.divide(counts, support, out=np.zeros(counts.shape), where=support > 0)
     names = [_readable(name) for name in evaluation.class_names]
     side = 2.9 + 0.95 * len(names)
-    canvas = Canvas(figsize=(side + 0.8, side), layout="constrained")
+    canvas = Canvas(figsize=(side + 1.2, side - 0.2), layout="constrained")
     axes = canvas.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
@@ -121,7 +123,9 @@ def _reliability(evaluation: Evaluation) -> Canvas:
     bins = [b for b in evaluation.reliability if b.n]
     canvas = Canvas(figsize=(6.4, 7.2), layout="constrained")
     upper, lower = canvas.subplots(2, 1, sharex=True, height_ratios=(3.4, 1))
-    upper.plot([0, 1], [0, 1], color="#999999", linewidth=1, linestyle=(0, (2, 3)), label="perfectly calibrated")
+    upper.plot(
+        [0, 1], [0, 1], color="#555555", linewidth=1, linestyle=(0, (2, 3)), zorder=3, label="perfectly calibrated"
+    )
     width = bins[0].upper - bins[0].lower
     upper.bar(
         [(b.lower + b.upper) / 2 for b in bins],
@@ -136,6 +140,7 @@ def _reliability(evaluation: Evaluation) -> Canvas:
         "o",
         color="#003F66",
         markersize=5,
+        clip_on=False,
         label="at the bin's mean probability",
     )
     upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="Accuracy")
