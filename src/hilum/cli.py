@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hilum.errors import DatasetInvalid, HilumError, InputRejected
+from hilum.errors import DatasetNotFound, HilumError, InputRejected, TrainingFailed
 
 if TYPE_CHECKING:
     from hilum.dataset.manifest import DatasetManifest
@@ -81,6 +83,8 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
     """
     if explain and len(files) > 1:
         raise click.UsageError("--explain takes one FILE")
+    if explain and not explain.parent.is_dir():
+        raise click.UsageError(f"there is no folder {str(explain.parent)!r} to write the heat map into")
     predictor = _predictor(model)
     rows: list[tuple[Path, Prediction | None, InputRejected | None]] = []
     worst = 0
@@ -107,11 +111,13 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
 @click.option("--data", required=True, help="Folder, zip, manifest or kaggle:OWNER/NAME.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the new bundle.")
 @click.option("--arch", default="efficientnet-lite0", show_default=True, help="Or -lite1, -lite2, keras.applications.")
-@click.option("--mode", type=click.Choice(["head", "full"]), default="full", show_default=True)
+@click.option(
+    "--mode", type=click.Choice(["head", "full"]), default="full", show_default=True, help="Learn the head, or all."
+)
 @click.option("--side", type=click.IntRange(32, 1024), default=256, show_default=True, help="Input side in pixels.")
 @click.option("--epochs", type=click.IntRange(1), help="At the most; each mode has its default.")
 @click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Backbone weights to start from.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Of folds, initial head, shuffling and augmentation.")
 @click.option(
     "--refit/--no-refit", default=True, show_default=True, help="Learn from the held-out fold too at the end."
 )
@@ -124,8 +130,10 @@ def train(data: str, out: Path, arch: str, **options: Any) -> None:
       hilum train --data kaggle:mohamedhanyyy/chest-ctscan-images --out models/mine
     """
     from hilum.terminal import TerminalProgress
-    from hilum.training.pipeline import TrainingSettings
-    from hilum.training.pipeline import train as train_model
+
+    with _training_packages():
+        from hilum.training.pipeline import TrainingSettings
+        from hilum.training.pipeline import train as train_model
 
     manifest = _dataset(data)
     with TerminalProgress() as progress:
@@ -149,8 +157,10 @@ def evaluate(model: Path | None, data: str, split: str, out: Path | None, *, as_
       hilum evaluate --model models/mine --data path/to/dataset --split test
     """
     from hilum.terminal import TerminalProgress
-    from hilum.training.assessment import assess
-    from hilum.training.report import write_assessment
+
+    with _training_packages():
+        from hilum.training.assessment import assess
+        from hilum.training.report import write_assessment
 
     bundle = _bundle_path(model)
     manifest = _dataset(data)
@@ -217,6 +227,17 @@ def models_show(bundle: Path | None, *, as_json: bool) -> None:
         print_bundle(predictor.manifest, _bundle_path(bundle))
 
 
+@contextmanager
+def _training_packages() -> Iterator[None]:
+    """Says what to install where only what serving needs is."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("hilum"):
+            raise
+        raise TrainingFailed(f"the package {error.name!r} is not installed: pip install 'hilum[train]'") from error
+
+
 def _settings(**given: Any) -> Settings:
     from pydantic import ValidationError
 
@@ -245,7 +266,10 @@ def _dataset(source: str) -> DatasetManifest:
     from hilum.dataset.manifest import DatasetManifest
 
     if source.endswith(".json"):
-        return DatasetManifest.load(Path(source))
+        manifest = DatasetManifest.load(Path(source))
+        if not manifest.root.is_dir():
+            raise DatasetNotFound(f"{manifest.root}, where {source} says its images lie, is no folder; import it again")
+        return manifest
     return _import(source)
 
 
@@ -256,7 +280,7 @@ def _import(source: str) -> DatasetManifest:
     from hilum.terminal import TerminalProgress
 
     scheme, _, handle = source.partition(":")
-    path = download(handle) if scheme == "kaggle" and handle else Path(source)
+    path = download(handle) if scheme == "kaggle" and handle else Path(source).absolute()
     home = _settings().home / "datasets" / path.stem if path.is_file() else None
     with TerminalProgress() as progress:
         manifest = import_dataset(
@@ -269,7 +293,7 @@ def _read_input(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise DatasetInvalid(f"{file} cannot be read: {error.strerror}") from error
+        raise InputRejected(f"the file cannot be read: {error.strerror}") from error
 
 
 def _as_json(file: Path, prediction: Prediction | None, error: InputRejected | None) -> dict[str, Any]:
