@@ -63,7 +63,8 @@ def write_bundle(trained: Trained, tensors: NDArray[np.float32], hold: NDArray[n
     partial = out.with_name(f"{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    trained.classifier.save(partial / _KERAS)
+    uncompiled = keras.Model(trained.classifier.input, trained.classifier.output, name=trained.classifier.name)
+    uncompiled.save(partial / _KERAS)  # without the optimizer: it loads with Keras alone
     export_onnx(trained.classifier, partial / _FP32)
     expected = trained.classifier.predict(tensors, batch_size=32, verbose=0)
     parity = {_FP32: measure_parity(expected, partial / _FP32, tensors, trained.temperature)}
