@@ -68,5 +68,5 @@ def test_arithmetic_by_channel_stays_where_it_is() -> None:
     before = _run(model, slices)
     hoist_layout(model)
     reshape = next(node for node in model.graph.node if node.op_type == "Reshape")
-    assert list(reshape.input) == ["scaled", "shape"]
+    assert list(reshape.input) == ["dq", "shape"]
     np.testing.assert_array_equal(_run(model, slices), before)

@@ -109,13 +109,16 @@ def hoist_layout(model: onnx.ModelProto) -> None:
     )
     producers = {output: node for node in graph.node for output in node.output}
     readers = Counter(name for node in graph.node for name in node.input)
-    for node in [node for node in graph.node if node.op_type in {"Reshape", "Transpose"}]:
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = {value.name for value in graph.input}
+    layouts = [node for node in graph.node if node.op_type in {"Reshape", "Transpose"}]
+    for node in (node for node in layouts if constants.issuperset(node.input[1:])):
         chain: list[onnx.NodeProto] = []
         top = node.input[0]
         while top in producers and readers[top] == 1 and _is_scalar_arithmetic(producers[top], scalars):
             chain.append(producers[top])
             top = chain[-1].input[0]
-        if not chain:
+        if not chain or top not in inputs:
             continue
         first, last, moved = chain[-1], chain[0], node.output[0]
         for reader in graph.node:
