@@ -351,13 +351,13 @@ def test_a_kaggle_data_set_is_fetched_and_imported(slices: Path, home: Path, mon
 
     def dataset_download(handle: str) -> str:
         asked.append(handle)
-        return str(slices)
+        return str(slices.rename(slices.with_name("1")))  # kagglehub's folder is named after the version
 
     monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(dataset_download=dataset_download))
     result = hilum("dataset", "import", "kaggle:someone/chest-slices")
     assert result.exit_code == 0
     assert asked == ["someone/chest-slices"]
-    assert (home / "datasets" / "my-slices.json").is_file()
+    assert (home / "datasets" / "chest-slices.json").is_file()
 
 
 def test_a_kaggle_failure_exits_with_4_and_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

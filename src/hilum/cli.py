@@ -280,13 +280,18 @@ def _import(source: str) -> DatasetManifest:
     from hilum.terminal import TerminalProgress
 
     scheme, _, handle = source.partition(":")
-    path = download(handle) if scheme == "kaggle" and handle else Path(source).absolute()
+    is_kaggle = scheme == "kaggle" and bool(handle)
+    path = download(handle) if is_kaggle else Path(source).absolute()
     home = _settings().home / "datasets" / path.stem if path.is_file() else None
     with TerminalProgress() as progress:
         manifest = import_dataset(
-            path, extract_to=home, progress=lambda done, of: progress("import", done / of, f"{done}/{of} files")
+            path,
+            extract_to=home,
+            source_name=handle.split("/")[1] if is_kaggle else None,  # its folder is named after the version
+            progress=lambda done, of: progress("import", done / of, f"{done}/{of} files"),
         )
-    return with_test_split(manifest)
+    with _training_packages():  # scikit-learn makes the folds
+        return with_test_split(manifest)
 
 
 def _read_input(file: Path) -> bytes:

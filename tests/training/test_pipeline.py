@@ -101,6 +101,7 @@ def test_evaluating_adds_verified_figures_card_and_pictures(trained: Path, phant
     card = (trained / "card.md").read_text()
     assert before.model_version in card
     assert "not a medical device" in card
+    assert "kaggle" not in card.lower()  # these phantoms are not the reference data set
     pictures = {path.name for path in trained.glob("*.png")}
     assert pictures == {"confusion-matrix.png", "roc.png", "reliability.png", "training-history.png"}
     assert all(f"]({picture})" in card for picture in pictures)
@@ -131,6 +132,15 @@ def test_classes_the_model_does_not_know_are_refused(trained: Path, write_classe
     result = hilum("evaluate", "--model", trained, "--data", write_classes(sarcoma=1, normal=1), "--split", "train")
     assert result.exit_code == 4
     assert "does not know the classes sarcoma" in result.stderr
+
+
+def test_a_data_set_without_some_of_the_classes_can_be_measured(
+    trained: Path, write_classes: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = write_classes(adenocarcinoma=3, normal=3)
+    result = hilum("evaluate", "--model", trained, "--data", data, "--split", "all", "--out", tmp_path / "figures")
+    assert result.exit_code == 0, result.output
+    assert "| train | 3 | 0 | 3 | 0 |" in (tmp_path / "figures" / "card.md").read_text()
 
 
 def test_the_trained_model_predicts(trained: Path, phantom_dataset: Path, tmp_path: Path) -> None:
@@ -207,6 +217,16 @@ def test_data_that_do_not_suffice_are_refused_before_any_work(
     assert result.exit_code == 6
     assert words in result.stderr
     assert not list(tmp_path.glob("model*"))
+
+
+def test_a_folder_of_anything_else_is_not_replaced(phantom_dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "models" / "older").mkdir(parents=True)
+    (tmp_path / "notes.txt").touch()
+    for out in (tmp_path / "models", tmp_path / "notes.txt"):
+        result = hilum("train", "--data", phantom_dataset, "--out", out)
+        assert result.exit_code == 6
+        assert "is no bundle" in result.stderr
+    assert (tmp_path / "models" / "older").is_dir()
 
 
 def test_an_unknown_architecture_is_said_to_be_one(phantom_dataset: Path, tmp_path: Path) -> None:

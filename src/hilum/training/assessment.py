@@ -134,7 +134,7 @@ def assess(directory: Path, manifest: DatasetManifest, split: str, progress: Pro
 
 def _require_known(records: tuple[ImageRecord, ...], model: Manifest, split: str) -> None:
     if not records:
-        raise DatasetInvalid(f"the data set has no image in its split {split!r}")
+        raise DatasetInvalid(f"the data set has no image in its split {split!r}; --split all takes every image")
     counts = Counter(record.class_name for record in records)
     if unknown := sorted(set(counts) - set(model.class_names)):
         raise DatasetInvalid(

