@@ -86,24 +86,23 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
     if explain and not explain.parent.is_dir():
         raise click.UsageError(f"there is no folder {str(explain.parent)!r} to write the heat map into")
     predictor = _predictor(model)
-    rows: list[tuple[Path, Prediction | None, InputRejected | None]] = []
+    rows: list[dict[str, Any]] = []
     worst = 0
     for file in files:
         try:
             prediction = predictor.predict(_read_input(file), name=file.name)
-            rows.append((file, prediction, None))
+            rows.append({"file": str(file), **_as_json(prediction)})
+            if explain:
+                _write_heat_map(prediction, explain)
         except InputRejected as error:
-            rows.append((file, None, error))
+            rows.append({"file": str(file), "code": error.code, "detail": error.detail})
             worst = error.exit_code
         if as_json:
-            click.echo(json.dumps(_as_json(*rows[-1])))
+            click.echo(json.dumps(rows[-1]))
     if not as_json:
-        _print_predictions(rows)
-    if explain and rows[0][1]:
-        from hilum.inference.explain import overlay_png
+        from hilum.terminal import print_predictions
 
-        explain.write_bytes(overlay_png(rows[0][1]))
-        click.echo(f"heat map written to {explain}", err=True)
+        print_predictions(rows)
     sys.exit(worst)
 
 
@@ -301,12 +300,8 @@ def _read_input(file: Path) -> bytes:
         raise InputRejected(f"the file cannot be read: {error.strerror}") from error
 
 
-def _as_json(file: Path, prediction: Prediction | None, error: InputRejected | None) -> dict[str, Any]:
-    if prediction is None:
-        assert error is not None  # noqa: S101 - one of the two is always there
-        return {"file": str(file), "code": error.code, "detail": error.detail}
+def _as_json(prediction: Prediction) -> dict[str, Any]:
     return {
-        "file": str(file),
         "predicted_class": prediction.predicted_class,
         "probabilities": prediction.probabilities,
         "cancer_probability": prediction.cancer_probability,
@@ -316,7 +311,8 @@ def _as_json(file: Path, prediction: Prediction | None, error: InputRejected | N
     }
 
 
-def _print_predictions(rows: list[tuple[Path, Prediction | None, InputRejected | None]]) -> None:
-    from hilum.terminal import print_predictions
+def _write_heat_map(prediction: Prediction, file: Path) -> None:
+    from hilum.inference.explain import overlay_png
 
-    print_predictions([_as_json(*row) for row in rows])
+    file.write_bytes(overlay_png(prediction))
+    click.echo(f"heat map written to {file}", err=True)

@@ -81,12 +81,12 @@ def print_predictions(rows: Sequence[dict[str, Any]]) -> None:
             row["decision"],
             ", ".join(row["warnings"]),
         )
-    Console().print(table)
+    _console().print(table)
 
 
 def print_assessment(assessment: Assessment) -> None:
     """Headline figures, per-class figures and the confusion matrix."""
-    console = Console()
+    console = _console()
     overall = assessment.overall
     console.print(
         f"{assessment.model.model_version} on {assessment.dataset}, split {assessment.split}, n = {overall.n}"
@@ -112,7 +112,7 @@ def print_assessment(assessment: Assessment) -> None:
 
 def print_dataset(manifest: DatasetManifest) -> None:
     """Images by split and class, and what was found wrong."""
-    console = Console()
+    console = _console()
     table = Table(box=box.SIMPLE)
     table.add_column("split")
     for name in manifest.class_names:
@@ -150,7 +150,13 @@ def print_bundle(manifest: Manifest, directory: Path) -> None:
     }
     for name, value in rows.items():
         table.add_row(name, escape(value))
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Standard output; wide where it is a file or a pipe, so that no column is cut."""
+    console = Console()
+    return console if console.is_terminal else Console(width=140)
 
 
 def _cells(figure: Figure) -> tuple[str, str]:
