@@ -109,6 +109,18 @@ def test_a_kill_while_a_checkpoint_is_written_repeats_that_epoch(
     assert [row["epoch"] for row in history] == [1, 2, 3]
 
 
+def test_without_its_checkpoint_a_fit_begins_again(model: keras.Model, learn: TrainingData, tmp_path: Path) -> None:
+    def interrupt(epoch: int, of: int, row: dict[str, float]) -> None:
+        if epoch == 2:
+            raise Interruption
+
+    with pytest.raises(Interruption):
+        fit(model, learn, None, SETTINGS, tmp_path, on_epoch=interrupt)
+    (tmp_path / "epoch-2.weights.h5").unlink()
+    history = fit(tiny_classifier(), learn, None, SETTINGS, tmp_path)
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+
+
 def test_a_finished_fit_is_loaded_and_not_repeated(
     model: keras.Model, learn: TrainingData, hold: TrainingData, tmp_path: Path
 ) -> None:

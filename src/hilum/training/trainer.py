@@ -125,6 +125,8 @@ def fit(
     if final.exists():
         model.load_weights(final)
         return history.epochs
+    if not history.checkpoint(len(history.epochs)).exists():
+        history.epochs = []  # epochs whose weights are gone do not count
     batches = AugmentedBatches(train, settings, n_classes, first_epoch=len(history.epochs))
     rate = _Cosine(settings.learning_rate, len(batches), settings.warmup_epochs, settings.epochs)
     model.compile(
