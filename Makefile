@@ -7,7 +7,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 PORT ?= $(or $(HILUM_PORT),8000)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev web run test check format lock reference-model bench bench-serve bench-train screenshots clean
+.PHONY: help install install-dev web run test check format lock reference-model bench screenshots clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -41,14 +41,14 @@ test: install-dev ## run the tests
 	$(BIN)/pytest
 
 check: install-dev ## lint, types, import contracts
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench scripts
+	$(BIN)/ruff check src tests bench scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: install-dev ## format the code
-	$(BIN)/ruff format src tests bench
-	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff format src tests bench scripts
+	$(BIN)/ruff check --fix src tests bench scripts
 
 lock: $(UV) ## renew the lock files from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
@@ -60,6 +60,13 @@ lock: $(UV) ## renew the lock files from pyproject.toml
 reference-model: install-dev ## train and measure models/reference (about 40 minutes on 2 cores)
 	$(BIN)/hilum train --data $(DATA)/chest-ct-scan-images --out models/reference --mode full
 	$(BIN)/hilum evaluate --model models/reference --data $(DATA)/chest-ct-scan-images --split test
+
+bench: install-dev ## measure serving and training speed (docs/performance.md)
+	$(BIN)/python -m bench.serve
+	$(BIN)/python -m bench.train
+
+screenshots: install-dev ## take the README's picture of the page
+	$(BIN)/python scripts/screenshots.py
 
 clean: ## remove what was installed and built
 	rm -rf $(VENV) node_modules build dist src/hilum/web/static/vendor .pytest_cache .mypy_cache .ruff_cache
