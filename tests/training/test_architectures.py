@@ -90,6 +90,17 @@ def test_a_keras_applications_backbone_takes_weights_from_a_file(tmp_path: Path)
     assert np.mean(output["activation_maps"], axis=(1, 2)) == pytest.approx(np.asarray(output["logits"]), abs=1e-5)
 
 
+def test_a_keras_applications_backbone_gets_the_scale_it_was_trained_on(tmp_path: Path) -> None:
+    plain = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(64, 64, 3))
+    path = tmp_path / "own.weights.h5"
+    plain.save_weights(path)
+    classifier = build_classifier("MobileNetV2", 64, 2, weights=path)
+    slices = np.random.default_rng(0).random((2, 64, 64, 1), np.float32)
+    scaled = keras.applications.mobilenet_v2.preprocess_input(np.repeat(slices * 255, 3, axis=-1))
+    features = keras.Model(classifier.input, classifier.get_layer("features").output)(slices)
+    assert np.asarray(features) == pytest.approx(np.asarray(plain(scaled)), abs=1e-4)
+
+
 @pytest.mark.parametrize("name", ["efficientnet-lite9", "resnet", "../evil", "os", ""])
 def test_an_unknown_architecture_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(TrainingFailed, match=f"use {', '.join(EFFICIENTNET_LITE)}"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
 
 from hilum.errors import TrainingFailed
@@ -63,15 +65,23 @@ def _build_backbone(architecture: str, side: int, weights: Path | None) -> keras
         known = ", ".join(EFFICIENTNET_LITE)
         raise TrainingFailed(f"unknown architecture {architecture!r}: use {known}, or a keras.applications name")
     inputs = keras.Input((side, side, 1), name="slice")
-    rgb = layers.Concatenate(name="rgb")([layers.Rescaling(255.0, name="rescale")(inputs)] * 3)
+    scale, offset = _expected_scale(build)
+    expected = layers.Rescaling(scale, offset, name="rescale")(layers.Concatenate(name="rgb")([inputs] * 3))
     try:
-        backbone = build(include_top=False, weights=weights or "imagenet", input_shape=(side, side, 3))
+        backbone = build(include_top=False, weights=weights or "imagenet", input_tensor=expected)
     except Exception as error:
         raise TrainingFailed(
             f"the weights of {architecture} could not be downloaded or read ({error}); "
             "give a file with --weights, or use efficientnet-lite0, whose weights are installed"
         ) from error
-    return keras.Model(inputs, backbone(rgb), name=architecture.lower())
+    return keras.Model(inputs, backbone.output, name=architecture.lower())
+
+
+def _expected_scale(build: Callable[..., keras.Model]) -> tuple[list[float], list[float]]:
+    """What maps grey in [0, 1] to each channel this family was trained on: its `preprocess_input` is affine."""
+    preprocess_input = import_module(build.__module__).preprocess_input
+    black, white = (preprocess_input(np.full((1, 1, 1, 3), grey, np.float32))[0, 0, 0] for grey in (0.0, 255.0))
+    return (white - black).tolist(), black.tolist()
 
 
 def _packaged_weights(architecture: str) -> Path:
