@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilum.imaging.body import _histogram, _percentile, _row_ends
+from hilum.imaging.body import _row_ends
+from hilum.imaging.histogram import histogram, percentile
 
 
 @given(st.lists(st.integers(0, 255), min_size=1, max_size=300), st.sampled_from([0.5, 2, 50, 99.5]))
 def test_a_percentile_of_counts_is_numpys(values: list[int], percent: float) -> None:
     grey = np.array([values], np.uint8)
-    assert _percentile(_histogram(grey), percent) == np.percentile(grey, percent)
+    assert percentile(histogram(grey), percent) == np.percentile(grey, percent)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from hilum.imaging.histogram import histogram, percentile, percentiles_of
 
 _SEARCH_SIDE = 160
 """Long side of the reduced picture the body is searched in: the body spans most of it, so 1 % is precise enough."""
@@ -58,7 +59,7 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
     scale = _SEARCH_SIDE / max(height, width)
     small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(pixels, small_size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    low, high = _range_of(small)
+    low, high = percentiles_of(small, 0.5, 99.5)
     span = max(high - low, 1e-6)
     grey = np.clip((small.astype(np.float32) - low) * (255.0 / span), 0, 255).astype(np.uint8)
 
@@ -77,12 +78,12 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
         if is_found:
             x, y, w, h, mask = left, top, across, down, hull
 
-    counts = _histogram(grey[y : y + h, x : x + w], mask)
+    counts = histogram(grey[y : y + h, x : x + w], mask)
     at_most = int(threshold) + 1
     dark, bright = counts[:at_most], counts[at_most:]
-    tissue_level = at_most + _percentile(bright, 50) if bright.any() else 255.0
+    tissue_level = at_most + percentile(bright, 50) if bright.any() else 255.0
     has_lung = dark.sum() >= 0.05 * counts.sum()
-    lung_level = _percentile(dark, 50) if has_lung else _percentile(_histogram(grey), 2)
+    lung_level = percentile(dark, 50) if has_lung else percentile(histogram(grey), 2)
     return Body(
         top=int(y / scale),
         bottom=min(height, int(np.ceil((y + h) / scale))),
@@ -93,31 +94,6 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
         tissue=low + tissue_level * span / 255,
         is_found=is_found,
     )
-
-
-def _range_of(small: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[float, float]:
-    """The 0.5th and 99.5th percentile."""
-    if small.dtype != np.uint8:
-        low, high = np.percentile(small, (0.5, 99.5))
-        return float(low), float(high)
-    counts = _histogram(small)
-    return _percentile(counts, 0.5), _percentile(counts, 99.5)
-
-
-def _histogram(grey: NDArray[Any], mask: NDArray[np.uint8] | None = None) -> NDArray[np.int64]:
-    """How often each of the 256 values stands in `grey` where `mask` is not 0."""
-    return np.asarray(cv2.calcHist([grey], [0], mask, [256], [0, 256]).ravel(), np.int64)
-
-
-def _percentile(counts: NDArray[np.int64], percent: float) -> float:
-    """The percentile of the values counted, as `np.percentile` interpolates it, to the last bit."""
-    cumulative = np.cumsum(counts)
-    last = int(cumulative[-1]) - 1
-    at = percent / 100 * last
-    below = int(at)
-    low, high = (int(v) for v in np.searchsorted(cumulative, (below, min(below + 1, last)), side="right"))
-    share = at - below
-    return high - (high - low) * (1 - share) if share >= 0.5 else low + (high - low) * share
 
 
 def _row_ends(component: NDArray[np.uint8]) -> NDArray[np.int32]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.imaging.body import Body
+from hilum.imaging.histogram import percentiles_of
 
 _MIN_SPREAD = 12.0
 """Between the 1st and 99th percentile, of 255: below it a picture shows nothing."""
@@ -29,8 +30,8 @@ def quality_warnings(pixels: NDArray[np.uint8] | NDArray[np.float32], body: Body
     """
     # Every second pixel, so that neighbours' correlation is that of structure and not of interpolation.
     step = 2 if min(pixels.shape) >= 256 else 1
-    sample = pixels[::step, ::step].astype(np.float32)
-    low, high = np.percentile(sample[::2, ::2], (1, 99))
+    sample = pixels[::step, ::step]
+    low, high = percentiles_of(sample[::2, ::2], 1, 99)
     warnings = []
     if high - low < _MIN_SPREAD:
         warnings.append("uniform-image")
@@ -41,12 +42,17 @@ def quality_warnings(pixels: NDArray[np.uint8] | NDArray[np.float32], body: Body
     return tuple(warnings)
 
 
-def _neighbour_correlation(sample: NDArray[np.float32]) -> float:
+def _neighbour_correlation(sample: NDArray[np.uint8] | NDArray[np.float32]) -> float:
     """The lower of the lag-1 autocorrelations along rows and columns."""
-    centred = sample - sample.mean()
-    power = float(np.square(centred).mean())
+    centred = sample.astype(np.float32)
+    centred -= centred.mean()
+    power = _mean_product(centred, centred)
     if power <= 0:
         return 1.0
-    across = float((centred[:, 1:] * centred[:, :-1]).mean())
-    down = float((centred[1:] * centred[:-1]).mean())
+    across = _mean_product(centred[:, 1:], centred[:, :-1])
+    down = _mean_product(centred[1:], centred[:-1])
     return min(across, down) / power
+
+
+def _mean_product(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    return float(np.einsum("ij,ij->", first, second)) / first.size
