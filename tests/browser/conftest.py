@@ -22,7 +22,7 @@ _REFUSED = "Failed to load resource: the server responded with a status of 4"
 """Chromium logs every answered 4xx as an error, also where the page handles it."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def origin(tiny_bundle: Path) -> Iterator[str]:
     """Where a server of the tiny bundle answers."""
     if not (_VENDOR / "chart.umd.min.js").is_file():
@@ -51,7 +51,7 @@ def _await_ready(origin: str) -> None:
     pytest.fail("the server was not ready within 30 s")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, headless."""
     if not _CHROMIUM.exists():
