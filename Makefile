@@ -4,10 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 DATA ?= $(or $(HILUM_DATA),../shared/data)
-PORT ?= $(or $(HILUM_PORT),8000)
+
+# Certificates come from the system, as pip and npm take them: hospitals have their own.
+export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev web run test check format lock reference-model bench screenshots clean
+.PHONY: help install install-dev run test check format lock reference-model bench screenshots clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
