@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -108,3 +109,13 @@ def slice_png() -> bytes:
     """A synthetic slice as PNG."""
     _, encoded = cv2.imencode(".png", draw_phantom(3))
     return encoded.tobytes()
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """The real reference data set, where this machine has it."""
+    home = Path(os.environ.get("HILUM_DATA") or Path(__file__).parents[2] / "shared/data")
+    folder = home / "chest-ct-scan-images"
+    if not folder.is_dir():
+        pytest.skip("the reference data set is neither at HILUM_DATA nor at ../shared/data")
+    return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,13 +21,3 @@ def write_images(tmp_path: Path) -> WriteImages:
         return root
 
     return write
-
-
-@pytest.fixture(scope="session")
-def reference_data() -> Path:
-    """The real reference data set, where this machine has it."""
-    home = Path(os.environ.get("HILUM_DATA", Path(__file__).parents[3] / "shared/data"))
-    folder = home / "chest-ct-scan-images"
-    if not folder.is_dir():
-        pytest.skip("the reference data set is neither at HILUM_DATA nor at ../shared/data")
-    return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import cv2
@@ -27,15 +26,6 @@ def paste(picture: Slice, side: int, top: int, left: int) -> Slice:
 
 def edges(body: Body) -> NDArray[np.int64]:
     return np.array([body.top, body.bottom, body.left, body.right])
-
-
-@pytest.fixture(scope="module")
-def reference_data() -> Path:
-    home = Path(os.environ.get("HILUM_DATA", Path(__file__).parents[3] / "shared/data"))
-    folder = home / "chest-ct-scan-images"
-    if not folder.is_dir():
-        pytest.skip("the reference data set is neither at HILUM_DATA nor at ../shared/data")
-    return folder
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -9,10 +9,9 @@ from typing import Any, Protocol
 
 from hilum.errors import BundleInvalid
 from hilum.imaging.decode import Limits
+from hilum.inference.bundle import METRICS
 from hilum.inference.manifest import Manifest
 from hilum.inference.predictor import Prediction, Predictor
-
-METRICS = "metrics.json"
 
 
 class SlicePredictor(Protocol):

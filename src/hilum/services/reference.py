@@ -11,14 +11,13 @@ def reference_bundle() -> Path:
     """Finds the bundle that is served when no other is named.
 
     Returns:
-        The copy inside the installed package, else the checkout's or the working directory's `models/reference`.
+        The checkout's `models/reference`, else the working directory's.
 
     Raises:
         BundleInvalid: there is none.
     """
     package = Path(__file__).resolve().parent.parent
     candidates = (
-        package / "reference_model",
         package.parent.parent / "models" / "reference",
         Path.cwd() / "models" / "reference",
     )
