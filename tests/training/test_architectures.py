@@ -119,3 +119,12 @@ def test_weights_that_are_none_are_refused(tmp_path: Path) -> None:
 def test_another_architectures_weights_are_refused() -> None:
     with pytest.raises(TrainingFailed, match="efficientnet-lite0 cannot be read"):
         build_classifier("efficientnet-lite0", 64, 3, weights=packaged_weights("efficientnet-lite2"))
+
+
+def test_the_features_are_what_the_head_reads() -> None:
+    classifier = build_classifier("efficientnet-lite0", 64, 4)
+    slices = np.random.default_rng(0).random((2, 64, 64, 1), np.float32)
+    output = with_activation_maps(classifier)(slices)
+    kernel, bias = classifier.get_layer("head").get_weights()
+    assert output["features"].shape == (2, 1280)
+    assert np.asarray(output["features"]) @ kernel + bias == pytest.approx(np.asarray(output["logits"]), abs=1e-4)

@@ -20,10 +20,12 @@ class EngineOutput:
     Attributes:
         logits: (N, C) float32, before calibration.
         activation_maps: (N, h, w, C) float32, whose mean over (h, w) plus the bias is `logits`.
+        features: (N, F) float32, what the linear head reads; None where the graph is older than this output.
     """
 
     logits: NDArray[np.float32]
     activation_maps: NDArray[np.float32]
+    features: NDArray[np.float32] | None = None
 
 
 class Engine(Protocol):
@@ -32,7 +34,7 @@ class Engine(Protocol):
     name: str
 
     def run(self, batch: NDArray[np.float32]) -> EngineOutput:
-        """Computes logits and class-activation maps of (N, side, side, 1) slices in [0, 1]."""
+        """Computes logits, class-activation maps and features of (N, side, side, 1) slices in [0, 1]."""
         ...
 
 
@@ -43,7 +45,7 @@ class OnnxEngine:
         """Loads `model`.
 
         Args:
-            model: an ONNX file with outputs `logits` and `activation_maps`.
+            model: an ONNX file with outputs `logits` and `activation_maps`, and `features` where it has them.
             threads: cores one call may use; with many concurrent callers 1 gives the most throughput.
 
         Raises:
@@ -61,8 +63,9 @@ class OnnxEngine:
         except Exception as error:
             raise BundleInvalid(f"{model.name} is not a model ONNX Runtime can load: {error}") from error
         self._input = self._session.get_inputs()[0].name
+        has_features = "features" in {output.name for output in self._session.get_outputs()}
+        self._outputs = ["logits", "activation_maps", *(["features"] if has_features else [])]
 
     def run(self, batch: NDArray[np.float32]) -> EngineOutput:
-        """Computes logits and class-activation maps of (N, side, side, 1) slices in [0, 1]."""
-        logits, maps = self._session.run(["logits", "activation_maps"], {self._input: batch})
-        return EngineOutput(logits, maps)
+        """Computes logits, class-activation maps and features of (N, side, side, 1) slices in [0, 1]."""
+        return EngineOutput(*self._session.run(self._outputs, {self._input: batch}))

@@ -13,7 +13,7 @@ from keras import layers
 from hilum.errors import TrainingFailed
 from hilum.training.efficientnet_lite import EFFICIENTNET_LITE, build_efficientnet_lite, load_imagenet_weights
 
-FEATURES, HEAD = "features", "head"
+FEATURES, POOL, HEAD = "features", "pool", "head"
 
 
 def build_classifier(
@@ -39,16 +39,20 @@ def build_classifier(
     """
     backbone = _build_backbone(architecture, side, weights)
     features = layers.Activation("linear", name=FEATURES)(backbone.output)
-    pooled = layers.GlobalAveragePooling2D(name="pool")(features)
+    pooled = layers.GlobalAveragePooling2D(name=POOL)(features)
     logits = layers.Dense(n_classes, name=HEAD)(layers.Dropout(dropout, name="dropout")(pooled))
     return keras.Model(backbone.input, logits, name=backbone.name)
 
 
 def with_activation_maps(classifier: keras.Model) -> keras.Model:
-    """The same weights with two outputs: `logits` (N, C) and `activation_maps` (N, h, w, C)."""
+    """The same weights with three outputs: `logits` (N, C), `activation_maps` (N, h, w, C) and `features` (N, F).
+
+    The features are the pooled ones that the head reads.
+    """
     maps = classifier.get_layer(HEAD)(classifier.get_layer(FEATURES).output)
-    named = {"logits": classifier.output, "activation_maps": maps}
-    outputs = {name: layers.Identity(name=name)(tensor) for name, tensor in named.items()}
+    pooled = classifier.get_layer(POOL).output
+    named = {"logits": classifier.output, "activation_maps": maps, "features": pooled}
+    outputs = {name: layers.Identity(name=f"{name}_output")(tensor) for name, tensor in named.items()}
     return keras.Model(classifier.input, outputs, name=classifier.name)
 
 

@@ -21,16 +21,19 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from hilum.errors import TrainingFailed
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import OnnxEngine
 from hilum.inference.manifest import Parity
 from hilum.training.architectures import with_activation_maps
 
 _OPSET = 17
+_RANKS = {"activation_maps": 4, "features": 2, "logits": 2}
+"""The graph's outputs and how many dimensions each has."""
 
 
 def export_onnx(classifier: keras.Model, path: Path) -> None:
-    """Writes `classifier` as ONNX with inputs `slice` and outputs `logits` and `activation_maps`, any batch size."""
+    """Writes `classifier` as ONNX: input `slice`, outputs `logits`, `activation_maps`, `features`; any batch size."""
     model = with_activation_maps(classifier)
     model(np.zeros((1, *classifier.input_shape[1:]), np.float32))
     with _quiet():
@@ -85,12 +88,14 @@ def measure_parity(
 
 
 def _name_outputs(graph: onnx.ModelProto) -> None:
-    """tf2onnx names the outputs as it likes; their rank tells which is which."""
+    """tf2onnx may name the outputs as it likes, but keeps TensorFlow's order: sorted by their names in Keras."""
     names = {}
-    for output in graph.graph.output:
-        rank = len(output.type.tensor_type.shape.dim)
-        names[output.name] = "logits" if rank == 2 else "activation_maps"
-        output.name = names[output.name]
+    for output, (name, rank) in zip(graph.graph.output, sorted(_RANKS.items()), strict=True):
+        found = len(output.type.tensor_type.shape.dim)
+        if found != rank:
+            raise TrainingFailed(f"the exported graph's output {name!r} has {found} dimensions instead of {rank}")
+        names[output.name] = name
+        output.name = name
     for node in graph.graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
