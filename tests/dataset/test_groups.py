@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from dataset_samples import WriteImages, draw_distinct, encode
 
-from hilum.dataset import groups
-from hilum.dataset.groups import fingerprint_of, infer_groups, near_pairs
+from hilum.dataset.groups import fingerprint_of, infer_groups
 from hilum.dataset.importer import import_dataset
 from hilum.dataset.splits import copies_of, grouped_folds
 from hilum.errors import DatasetInvalid
@@ -51,28 +50,6 @@ def test_infers_again_from_the_files(write_images: WriteImages) -> None:
     manifest = import_dataset(write_images(["normal/a.png", "normal/b.png"]))
     assert infer_groups(manifest) == manifest
     assert len({r.group for r in infer_groups(manifest, threshold=-1.0).records}) == 1
-
-
-@pytest.mark.parametrize("block", [1, 3, 4, 100])
-def test_blocks_find_what_the_whole_matrix_holds(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    rng = np.random.default_rng(0)
-    left, right = rng.integers(0, 255, (10, 8), dtype=np.uint8), rng.integers(0, 255, (7, 8), dtype=np.uint8)
-    monkeypatch.setattr(groups, "_BLOCK", block)
-
-    def pairs(a: np.ndarray, b: np.ndarray | None) -> set[tuple[int, int]]:
-        found = [np.stack(rows_columns, axis=1) for rows_columns in near_pairs(a, b, threshold=0.3)]
-        return {(i, j) for i, j in np.concatenate(found).tolist()}
-
-    cosines = np.corrcoef(left, right)
-    within = cosines[:10, :10]
-    assert pairs(left, None) == {(i, j) for i in range(10) for j in range(i + 1, 10) if within[i, j] > 0.3}
-    across = cosines[:10, 10:]
-    assert pairs(left, right) == {(i, j) for i in range(10) for j in range(7) if across[i, j] > 0.3}
-
-
-def test_blank_pictures_are_no_copies_of_anything() -> None:
-    blank = np.stack([fingerprint_of(np.full((64, 64), grey, np.uint8)) for grey in (0, 90)])
-    assert not any(rows.size for rows, _ in near_pairs(blank))
 
 
 def test_fingerprint_reads_more_than_8_bits() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -12,15 +13,13 @@ from numpy.typing import NDArray
 
 from hilum.dataset.layout import GROUPS_FILE
 from hilum.dataset.manifest import DatasetManifest, ImageRecord
+from hilum.dataset.neighbours import HEIGHT, WIDTH, Pairs, joined, near_pairs
 from hilum.errors import DatasetGroupsInvalid
 from hilum.imaging.body import find_body
 from hilum.imaging.decode import decode
 
 NEAR_COPY = 0.95
 """Cosine above which two fingerprints show the same slice or its neighbour in the series."""
-
-_WIDTH, _HEIGHT = 96, 72
-_BLOCK = 512
 
 
 def fingerprint_of(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -34,8 +33,8 @@ def fingerprint_of(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[n
     """
     body = find_body(pixels)
     box = pixels[body.top : body.bottom, body.left : body.right]
-    shrinks = box.shape[0] >= _HEIGHT and box.shape[1] >= _WIDTH
-    thumbnail = cv2.resize(box, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    shrinks = box.shape[0] >= HEIGHT and box.shape[1] >= WIDTH
+    thumbnail = cv2.resize(box, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return np.asarray(np.clip(np.rint(thumbnail), 0, 255), np.uint8).reshape(-1)
 
 
@@ -47,11 +46,15 @@ def read_fingerprints(manifest: DatasetManifest, records: Sequence[ImageRecord])
             data = manifest.path_of(record).read_bytes()
             known[record.sha256] = fingerprint_of(decode(data, name=record.path).pixels)
     rows = [known[record.sha256] for record in records]
-    return np.stack(rows) if rows else np.empty((0, _WIDTH * _HEIGHT), np.uint8)
+    return np.stack(rows) if rows else np.empty((0, WIDTH * HEIGHT), np.uint8)
 
 
 def infer_groups(
-    manifest: DatasetManifest, fingerprints: NDArray[np.uint8] | None = None, *, threshold: float = NEAR_COPY
+    manifest: DatasetManifest,
+    fingerprints: NDArray[np.uint8] | None = None,
+    *,
+    threshold: float = NEAR_COPY,
+    also: Iterable[Pairs] = (),
 ) -> DatasetManifest:
     """Groups byte-identical files and near copies, transitively.
 
@@ -59,6 +62,7 @@ def infer_groups(
         manifest: its records' groups are replaced.
         fingerprints: (len(manifest.records), 6912) uint8; read from the files where None.
         threshold: cosine above which two images are near copies.
+        also: rows of `manifest.records` that belong together for another reason, such as one series.
 
     Returns:
         The manifest with groups named by the first 16 digits of their smallest sha256.
@@ -70,40 +74,16 @@ def infer_groups(
     for index, record in enumerate(records):
         first_of.setdefault(record.sha256, index)
     distinct = list(first_of.values())
-    roots = _joined(len(distinct), near_pairs(fingerprints[distinct], threshold=threshold))
+    row_of = {sha256: row for row, sha256 in enumerate(first_of)}
+    content = np.array([row_of[record.sha256] for record in records], np.intp)
+    copies = ((left, right) for left, right, _ in near_pairs(fingerprints[distinct], threshold=threshold))
+    roots = joined(len(distinct), chain(copies, ((content[left], content[right]) for left, right in also)))
     smallest: dict[int, str] = {}
     for root, sha256 in zip(roots, first_of, strict=True):
         smallest[root] = min(sha256, smallest.get(root, sha256))
     group_of = {sha256: smallest[root][:16] for root, sha256 in zip(roots, first_of, strict=True)}
     regrouped = tuple(r.model_copy(update={"group": group_of[r.sha256]}) for r in records)
     return manifest.model_copy(update={"records": regrouped})
-
-
-def near_pairs(
-    left: NDArray[np.uint8], right: NDArray[np.uint8] | None = None, *, threshold: float = NEAR_COPY
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Pairs of fingerprints whose mean-removed cosine exceeds the threshold, block by block.
-
-    Two blocks of 512 are in memory as float32 at a time, about 30 MB, whatever the size of the data set.
-
-    Args:
-        left: (N, D) uint8.
-        right: (M, D) uint8; `left` itself, each pair once, where None.
-        threshold: pairs above it are yielded.
-
-    Yields:
-        Row indices into `left` and into `right`, of equal length.
-    """
-    other = left if right is None else right
-    for start in range(0, len(left), _BLOCK):
-        rows = _unit_vectors(left[start : start + _BLOCK])
-        for across in range(start if right is None else 0, len(other), _BLOCK):
-            columns = rows if right is None and across == start else _unit_vectors(other[across : across + _BLOCK])
-            above = rows @ columns.T > threshold
-            if right is None and across == start:
-                above = np.triu(above, k=1)
-            i, j = np.nonzero(above)
-            yield i + start, j + across
 
 
 def read_groups_file(root: Path) -> dict[str, str]:
@@ -143,26 +123,3 @@ def apply_groups(manifest: DatasetManifest, groups: dict[str, str]) -> DatasetMa
         )
     records = tuple(r.model_copy(update={"group": groups.get(r.path, r.group)}) for r in manifest.records)
     return manifest.model_copy(update={"records": records})
-
-
-def _unit_vectors(fingerprints: NDArray[np.uint8]) -> NDArray[np.float32]:
-    vectors = fingerprints.astype(np.float32)
-    vectors -= vectors.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, 1e-6), np.float32)
-
-
-def _joined(count: int, pairs: Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]]) -> list[int]:
-    """Union-find with path halving; returns the root of each of `count` items."""
-    parent = list(range(count))
-
-    def root_of(item: int) -> int:
-        while parent[item] != item:
-            parent[item] = parent[parent[item]]
-            item = parent[item]
-        return item
-
-    for left, right in pairs:
-        for i, j in zip(left.tolist(), right.tolist(), strict=True):
-            parent[root_of(j)] = root_of(i)
-    return [root_of(item) for item in range(count)]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hilum.dataset.groups import NEAR_COPY, near_pairs, read_fingerprints
+from hilum.dataset.groups import NEAR_COPY, read_fingerprints
 from hilum.dataset.manifest import DatasetManifest
+from hilum.dataset.neighbours import near_pairs
 from hilum.errors import DatasetInvalid
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -65,7 +66,7 @@ def copies_of(
     contents = {record.sha256 for record in others}
     found = {index for index, record in enumerate(looked_at) if record.sha256 in contents}
     left, right = read_fingerprints(manifest, looked_at), read_fingerprints(manifest, others)
-    for rows, _ in near_pairs(left, right, threshold=threshold):
+    for rows, _, _ in near_pairs(left, right, threshold=threshold):
         found.update(rows.tolist())
     return np.array(sorted(found), dtype=np.intp)
 
