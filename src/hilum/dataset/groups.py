@@ -15,23 +15,24 @@ from hilum.dataset.layout import GROUPS_FILE
 from hilum.dataset.manifest import DatasetManifest, ImageRecord
 from hilum.dataset.neighbours import HEIGHT, WIDTH, Pairs, joined, near_pairs
 from hilum.errors import DatasetGroupsInvalid
-from hilum.imaging.body import find_body
+from hilum.imaging.body import Body, find_body
 from hilum.imaging.decode import decode
 
 NEAR_COPY = 0.95
 """Cosine above which two fingerprints show the same slice or its neighbour in the series."""
 
 
-def fingerprint_of(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
+def fingerprint_of(pixels: NDArray[np.uint8] | NDArray[np.float32], body: Body | None = None) -> NDArray[np.uint8]:
     """The body of a slice at thumbnail size: alike for two exports of a slice, whatever their crop and margin.
 
     Args:
         pixels: (H, W) grey values on the 0..255 scale.
+        body: where the body is in them; found where None.
 
     Returns:
         (6912,) uint8, 96 by 72 pixels.
     """
-    body = find_body(pixels)
+    body = body or find_body(pixels)
     box = pixels[body.top : body.bottom, body.left : body.right]
     shrinks = box.shape[0] >= HEIGHT and box.shape[1] >= WIDTH
     thumbnail = cv2.resize(box, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
