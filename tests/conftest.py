@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hilum.inference.bundle import MANIFEST, file_digest
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import OnnxEngine
 from hilum.inference.manifest import Golden, Manifest
+from postgresql_server import PostgresqlServer, find_binaries, postgresql_server
 
 CLASS_NAMES = ("adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma")
 CANCER_CLASS_NAMES = ("adenocarcinoma", "large_cell_carcinoma", "squamous_cell_carcinoma")
@@ -119,3 +121,23 @@ def reference_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the reference data set is neither at HILUM_DATA nor at ../shared/data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server of this run's own, where one is installed."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server is installed; on Debian and Ubuntu: apt-get install postgresql")
+    with postgresql_server(binaries) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'hilum.db'}"
+        return
+    with request.getfixturevalue("postgresql").database() as url:
+        yield url

@@ -6,12 +6,14 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hilum.errors import DatasetNotFound, HilumError, InputRejected, TrainingFailed
+from hilum.state_commands import db
 
 if TYPE_CHECKING:
     from hilum.dataset.manifest import DatasetManifest
@@ -20,9 +22,12 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Exit codes: 0 done, 1 unexpected, 2 wrong usage, 3 an input cannot be used, 4 a data set cannot be used,
-5 a model cannot be served, 6 training failed.
+5 a model cannot be served, 6 training failed, 7 state cannot be used, 8 an answer was not reproduced.
 
 hilum is research software, not a medical device."""
+
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "obj": lambda: _settings()}
 
 
 class _Door(click.Group):
@@ -36,7 +41,7 @@ class _Door(click.Group):
             ctx.exit(error.exit_code)
 
 
-@click.group(cls=_Door, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Door, epilog=_EPILOG, context_settings=_CONTEXT)
 @click.version_option(package_name="hilum")
 def main() -> None:
     """Classifies chest CT slices: train, evaluate, predict, serve.
@@ -72,7 +77,8 @@ def serve(host: str | None, port: int | None, model: Path | None) -> None:
 @click.option("--model", type=click.Path(path_type=Path), help="Bundle to use [HILUM_MODEL, the reference model].")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of a table.")
 @click.option("--explain", type=click.Path(path_type=Path), help="Write the heat map over the slice (one FILE only).")
-def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, explain: Path | None) -> None:
+@click.option("--similar", type=click.IntRange(0, 20), default=0, help="Name so many most similar training slices.")
+def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, explain: Path | None, similar: int) -> None:
     """Classify images and DICOM slices.
 
     \b
@@ -80,6 +86,7 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
       hilum predict slice.png
       hilum predict --json series/*.dcm
       hilum predict slice.png --explain heat-map.png
+      hilum predict slice.png --similar 5
     """
     if explain and len(files) > 1:
         raise click.UsageError("--explain takes one FILE")
@@ -90,7 +97,7 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
     worst = 0
     for file in files:
         try:
-            prediction = predictor.predict(_read_input(file), name=file.name)
+            prediction = predictor.predict(_read_input(file), name=file.name, similar=similar)
             rows.append({"file": str(file), **_as_json(prediction)})
             if explain:
                 _write_heat_map(prediction, explain)
@@ -120,14 +127,32 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
 @click.option(
     "--refit/--no-refit", default=True, show_default=True, help="Learn from the held-out fold too at the end."
 )
-def train(data: str, out: Path, arch: str, **options: Any) -> None:
+@click.option("--cross-validate", type=click.IntRange(0), default=0, help="Fit so many folds of each way of splitting.")
+@click.option("--also", multiple=True, help="A further data set to learn from; may be given again.")
+@click.option("--coarse", multiple=True, metavar="LABEL=CLASS+…", help="A label that may be any of several classes.")
+@click.option("--ignore", multiple=True, metavar="LABEL", help="A label to leave out; may be given again.")
+@click.option("--anonymous-neighbours", is_flag=True, help="Leave the training slices' names out of the bundle.")
+def train(
+    data: str,
+    out: Path,
+    arch: str,
+    also: tuple[str, ...],
+    coarse: tuple[str, ...],
+    ignore: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Train a model; killed, the same command goes on where it was.
+
+    The labels of --data are the model's classes. --also brings further data sets, whose labels may be coarser:
+    `malignant` teaches the sum of the cancer classes.
 
     \b
     Examples:
       hilum train --data path/to/dataset --out models/mine --mode head
       hilum train --data kaggle:mohamedhanyyy/chest-ctscan-images --out models/mine
+      hilum train --data path/to/dataset --also path/to/iq-oth-nccd --ignore benign --out models/mine
     """
+    from hilum.dataset.labels import LabelScheme
     from hilum.terminal import TerminalProgress
 
     with _training_packages():
@@ -135,8 +160,11 @@ def train(data: str, out: Path, arch: str, **options: Any) -> None:
         from hilum.training.pipeline import train as train_model
 
     manifest = _dataset(data)
+    scheme = LabelScheme.of(manifest.class_names, coarse=dict(map(_coarse_label, coarse)), ignored=ignore)
+    others = [_dataset(source) for source in also]
+    settings = TrainingSettings(architecture=arch, **options)
     with TerminalProgress() as progress:
-        train_model(manifest, out, TrainingSettings(architecture=arch, **options), progress)
+        train_model(manifest, out, settings, progress, also=others, scheme=scheme)
     click.echo(f"bundle written to {out}; measure it with: hilum evaluate --model {out} --data {data}")
 
 
@@ -145,11 +173,12 @@ def train(data: str, out: Path, arch: str, **options: Any) -> None:
 @click.option("--data", required=True, help="Folder, zip, manifest or kaggle:OWNER/NAME.")
 @click.option("--split", default="test", show_default=True, help="Split to measure on; 'all' takes every image.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for metrics.json and pictures [the bundle].")
+@click.option("--quick", is_flag=True, help="Leave out explanation check, feature importance and robustness.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json instead of a table.")
-def evaluate(model: Path | None, data: str, split: str, out: Path | None, *, as_json: bool) -> None:
+def evaluate(model: Path | None, data: str, split: str, out: Path | None, *, quick: bool, as_json: bool) -> None:
     """Measure a model on data it has not seen.
 
-    Writes metrics.json, confusion matrix, ROC, reliability diagram and training history.
+    Writes metrics.json, the model card and pictures.
 
     \b
     Example:
@@ -164,7 +193,7 @@ def evaluate(model: Path | None, data: str, split: str, out: Path | None, *, as_
     bundle = _bundle_path(model)
     manifest = _dataset(data)
     with TerminalProgress() as progress:
-        assessment = assess(bundle, manifest, split, progress)
+        assessment = assess(bundle, manifest, split, progress, quick=quick)
     folder = write_assessment(assessment, bundle, out)
     if as_json:
         click.echo(json.dumps(assessment.to_dict()))
@@ -224,6 +253,9 @@ def models_show(bundle: Path | None, *, as_json: bool) -> None:
         click.echo(predictor.manifest.model_dump_json(indent=2))
     else:
         print_bundle(predictor.manifest, _bundle_path(bundle))
+
+
+main.add_command(db)
 
 
 @contextmanager
@@ -293,6 +325,13 @@ def _import(source: str) -> DatasetManifest:
         return with_test_split(manifest)
 
 
+def _coarse_label(option: str) -> tuple[str, list[str]]:
+    label, separator, classes = option.partition("=")
+    if not (label and separator and classes):
+        raise click.UsageError(f"--coarse takes LABEL=CLASS or LABEL=CLASS+CLASS, not {option!r}")
+    return label, classes.split("+")
+
+
 def _read_input(file: Path) -> bytes:
     try:
         return file.read_bytes()
@@ -306,8 +345,11 @@ def _as_json(prediction: Prediction) -> dict[str, Any]:
         "probabilities": prediction.probabilities,
         "cancer_probability": prediction.cancer_probability,
         "decision": prediction.decision,
+        "prediction_set": list(prediction.prediction_set),
         "warnings": list(prediction.warnings),
         "model_version": prediction.model_version,
+        "training_match": prediction.training_match,
+        **({} if prediction.look_alikes is None else {"look_alikes": [asdict(one) for one in prediction.look_alikes]}),
     }
 
 

@@ -4,7 +4,7 @@ HilumError
 ├── InputRejected            the caller's bytes cannot be used              exit 3
 │   ├── EmptyFile            UnsupportedMediaType   TrailingData
 │   ├── Image…               Corrupt Truncated TooLarge TooSmall BadAspect MultiFrame
-│   ├── PixelValuesInvalid   ColorModeUnsupported   DecodeTimeout
+│   ├── PixelValuesInvalid   ColorModeUnsupported   DecodeTimeout   NotAChestCt
 │   ├── Dicom…               Corrupt TransferSyntax DecodeFailed Inconsistent MultiFrame NoPixels Photometric
 │   │                        Rescale Modality
 │   └── Archive…             UnsafePath TooLarge TooManyFiles Overlap Corrupt Nested SpecialFile Encrypted
@@ -13,7 +13,13 @@ HilumError
 │   └── Dataset…             NotFound Empty ClassCollision GroupsInvalid SourceUnavailable ManifestInvalid
 ├── BundleInvalid            a model bundle that must not be served         exit 5
 ├── ServiceRefused           the service cannot answer this now
-│   └── NotReady             Overloaded   PredictionNotFound   MetricsMissing
+│   └── NotReady             Overloaded   PredictionNotFound   MetricsMissing   LookAlikesMissing
+│       HistoryUnavailable   HistoryOff   ImageNotKept   ModelChanged   LabelInvalid   CursorInvalid
+├── StorageInvalid           state that cannot be reached or trusted        exit 7
+│   ├── Database…            Unsupported Unavailable Outdated
+│   ├── Blob…                StoreUnsupported StoreUnavailable Missing Corrupt
+│   └── Backup…              Failed Invalid   RestoreRefused
+├── ReplayFailed             a receipt's answer was not reproduced          exit 8
 ├── SettingsRefused          settings that would be unsafe to serve with    exit 2
 └── TrainingFailed           training could not start or finish             exit 6
 """
@@ -121,6 +127,22 @@ class DecodeTimeout(InputRejected):
     """Decoding would take longer than the limit."""
 
     code, title = "decode-timeout", "The image takes too long to decode"
+
+
+class NotAChestCt(InputRejected):
+    """The picture is something else than an axial chest CT slice.
+
+    Attributes:
+        reasons: why, each in a few words.
+    """
+
+    code, title = "not-a-chest-ct", "This does not look like a chest CT slice"
+
+    def __init__(
+        self, detail: str, *, reasons: tuple[str, ...] = (), limit: float | None = None, actual: float | None = None
+    ) -> None:
+        super().__init__(detail, limit=limit, actual=actual)
+        self.reasons = reasons
 
 
 class DicomCorrupt(InputRejected):
@@ -324,6 +346,120 @@ class MetricsMissing(ServiceRefused):
     """The served model's bundle holds no measured performance."""
 
     code, status, title = "metrics-missing", 404, "The model's performance was not measured"
+
+
+class LookAlikesMissing(ServiceRefused):
+    """The served model's bundle holds no list of its training slices."""
+
+    code, status, exit_code, title = "look-alikes-missing", 409, 5, "The model knows no look-alikes"
+
+
+class HistoryUnavailable(ServiceRefused):
+    """The database or the store of images does not answer; predictions are made all the same."""
+
+    code, title, retry_after = "history-unavailable", "The history cannot be reached", 2
+
+
+class HistoryOff(ServiceRefused):
+    """This server keeps no history."""
+
+    code, status, title = "history-off", 404, "No history is kept here"
+
+
+class ImageNotKept(ServiceRefused):
+    """The prediction is kept, its image is not."""
+
+    code, status, title = "image-not-kept", 410, "The image is not kept"
+
+
+class ModelChanged(ServiceRefused):
+    """Another model answered than the one that serves now."""
+
+    code, status, title = "model-changed", 409, "Another model is being served"
+
+
+class LabelInvalid(ServiceRefused):
+    """The confirmed class is neither one the model knows nor a new label."""
+
+    code, status, title = "label-invalid", 422, "The label cannot be taken"
+
+
+class CursorInvalid(ServiceRefused):
+    """The cursor is not one that a page of predictions named."""
+
+    code, status, title = "cursor-invalid", 422, "The cursor is invalid"
+
+
+class StorageInvalid(HilumError):
+    """State that cannot be reached or trusted."""
+
+    code, status, exit_code, title = "storage-invalid", 503, 7, "The state cannot be used"
+
+
+class DatabaseUnsupported(StorageInvalid):
+    """The address names no database hilum can use."""
+
+    code, title = "database-unsupported", "The database is of a kind hilum does not use"
+
+
+class DatabaseUnavailable(StorageInvalid):
+    """The database does not answer, or refuses."""
+
+    code, title = "database-unavailable", "The database cannot be used"
+
+
+class DatabaseOutdated(StorageInvalid):
+    """The database has another revision than this version of hilum needs."""
+
+    code, title = "database-outdated", "The database has another revision"
+
+
+class BlobStoreUnsupported(StorageInvalid):
+    """The address names no store hilum can use."""
+
+    code, title = "blob-store-unsupported", "The store of images is of a kind hilum does not use"
+
+
+class BlobStoreUnavailable(StorageInvalid):
+    """The store of images does not answer, or refuses."""
+
+    code, title = "blob-store-unavailable", "The store of images cannot be used"
+
+
+class BlobMissing(StorageInvalid):
+    """No bytes are kept under this hash."""
+
+    code, title = "blob-missing", "The image is missing"
+
+
+class BlobCorrupt(StorageInvalid):
+    """The bytes kept under this hash are not those that were kept."""
+
+    code, title = "blob-corrupt", "The kept image is damaged"
+
+
+class BackupFailed(StorageInvalid):
+    """The backup could not be made or restored."""
+
+    code, title = "backup-failed", "The backup failed"
+
+
+class BackupInvalid(StorageInvalid):
+    """The file is no backup, or is damaged."""
+
+    code, title = "backup-invalid", "The backup cannot be used"
+
+
+class RestoreRefused(StorageInvalid):
+    """There is state already, which restoring would overwrite."""
+
+    code, title = "restore-refused", "There is state already"
+
+
+class ReplayFailed(HilumError):
+    """A receipt's answer was not reproduced."""
+
+    code, exit_code, title = "replay-failed", 8, "The answer was not reproduced"
 
 
 class SettingsRefused(HilumError):

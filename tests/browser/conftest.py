@@ -23,7 +23,7 @@ _REFUSED = "Failed to load resource: the server responded with a status of 4"
 
 
 @pytest.fixture(scope="module")
-def origin(tiny_bundle: Path) -> Iterator[str]:
+def origin(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a server of the tiny bundle answers."""
     if not (_VENDOR / "chart.umd.min.js").is_file():
         pytest.skip("the page's scripts are not built: run `npm ci && npm run build`")
@@ -31,6 +31,7 @@ def origin(tiny_bundle: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"HILUM_MODEL": str(tiny_bundle), "HILUM_PORT": str(port), "HILUM_LOG_LEVEL": "error"}
+    environment |= {"HILUM_HOME": str(tmp_path_factory.mktemp("home"))}
     process = subprocess.Popen([sys.executable, "-c", _SERVE], env=environment)
     origin = f"http://localhost:{port}"
     try:

@@ -56,10 +56,13 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running_server(bundle: Path, log: Path) -> Iterator[RunningServer]:
+def running_server(
+    bundle: Path, log: Path, settings: dict[str, str] | None = None
+) -> Iterator[RunningServer]:
     """Serves `bundle` on a free port of this machine, once it is ready, until the block ends."""
     port = _free_port()
-    environment = os.environ | {"HILUM_MODEL": str(bundle), "HILUM_PORT": str(port)}
+    home = {"HILUM_HOME": str(log.parent / "home")}
+    environment = os.environ | home | {"HILUM_MODEL": str(bundle), "HILUM_PORT": str(port)} | (settings or {})
     started_at = time.monotonic()
     with log.open("wb") as stderr:
         process = subprocess.Popen([sys.executable, "-c", _SERVE], env=environment, stdout=stderr, stderr=stderr)

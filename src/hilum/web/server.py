@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import logging.config
+import multiprocessing
 import socket
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from granian.log import LogLevels
 
 from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.services.reference import reference_bundle
+from hilum.services.state import StatePlaces, is_prepared, prepare
 from hilum.web.logs import log_config
 
 if TYPE_CHECKING:
@@ -34,12 +37,14 @@ def serve(settings: Settings) -> None:
     Raises:
         SettingsRefused: the address is open to others and nothing would check who asks, or the port is taken.
         BundleInvalid: there is no bundle where the settings say.
+        StorageInvalid: the state cannot be used, or PostgreSQL must be migrated first.
     """
     check_exposure(settings)
     check_port_is_free(settings.host, settings.port)
     directory = settings.model or reference_bundle()
     if not (directory / "manifest.json").is_file():
         raise BundleInvalid(f"there is no model bundle in {str(directory)!r}: HILUM_MODEL must name one's folder")
+    prepare_state(state_places(settings))
     server = Granian(
         "hilum.web.server:build_app",
         address=settings.host.strip("[]"),
@@ -56,6 +61,23 @@ def serve(settings: Settings) -> None:
         log_level=LogLevels.warning,
     )
     server.serve(target_loader=partial(build_app, settings.model_copy(update={"model": directory})), wrap_loader=False)
+
+
+def state_places(settings: Settings) -> StatePlaces:
+    """Where the settings say that state lies."""
+    return StatePlaces(settings.home, settings.database_url, settings.blobs_url)
+
+
+def prepare_state(places: StatePlaces) -> None:
+    """Makes the database ready, in a process of its own: its libraries are not to stay in this one's memory.
+
+    Raises:
+        StorageInvalid: it cannot be made ready.
+    """
+    if is_prepared(places):
+        return
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as aside:
+        aside.submit(prepare, places).result()
 
 
 def check_exposure(settings: Settings) -> None:

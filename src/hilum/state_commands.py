@@ -1,0 +1,119 @@
+"""`hilum db`: the commands that look after state. Thin like the command line they belong to."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from hilum.services.state import StatePlaces
+    from hilum.settings import Settings
+    from hilum.storage.backup import BackupSummary
+
+
+@click.group()
+def db() -> None:
+    """Look after the database and the kept images."""
+
+
+@db.command()
+def status() -> None:
+    """Say which revision the database has and which is needed; exit code 7 where they differ.
+
+    \b
+    Example:
+      hilum db status
+    """
+    from hilum.storage.revision import REVISION
+    from hilum.storage.schema import current_revision, require_current
+
+    with closing(_places().open_database()) as database:
+        click.echo(f"database  {database.url.render_as_string(hide_password=True)}")
+        click.echo(f"revision  {current_revision(database) or 'none'}, needed {REVISION}")
+        require_current(database)
+
+
+@db.command()
+@click.argument("revision", default="head")
+def upgrade(revision: str) -> None:
+    """Bring the database up to REVISION, by default the newest.
+
+    \b
+    Example:
+      hilum db upgrade
+    """
+    from hilum.storage.schema import upgrade as migrate
+
+    places = _places()
+    places.make_home()
+    with closing(places.open_database()) as database:
+        click.echo(f"the database has revision {migrate(database, revision) or 'none'}")
+
+
+@db.command()
+@click.argument("revision")
+def downgrade(revision: str) -> None:
+    """Bring the database down to REVISION; 'base' leaves nothing. What newer tables held is lost.
+
+    \b
+    Example:
+      hilum db backup before.tar && hilum db downgrade base
+    """
+    from hilum.storage.schema import downgrade as migrate
+
+    with closing(_places().open_database()) as database:
+        click.echo(f"the database has revision {migrate(database, revision) or 'none'}")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Write the database and, from a folder, the images into the new FILE; a server may go on serving.
+
+    \b
+    Example:
+      hilum db backup hilum-2026-11-23.tar
+    """
+    from hilum.storage.backup import backup as write
+
+    if not file.absolute().parent.is_dir():
+        raise click.UsageError(f"there is no folder {str(file.parent)!r} to write the backup into")
+    places = _places()
+    with closing(places.open_database()) as database:
+        click.echo(f"{file}: {_described(write(database, places.open_blobs(), file.absolute()))}")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite a database that holds predictions.")
+def restore(file: Path, *, force: bool) -> None:
+    """Bring back what `hilum db backup` wrote into FILE, once all of it is verified.
+
+    \b
+    Example:
+      hilum db restore hilum-2026-11-23.tar
+    """
+    from hilum.storage.backup import restore as bring_back
+
+    places = _places()
+    places.make_home()
+    with closing(places.open_database()) as database:
+        summary = bring_back(database, places.open_blobs(), file, is_forced=force)
+    click.echo(f"restored {_described(summary)}")
+
+
+def _described(summary: BackupSummary) -> str:
+    images = "images are in the object store" if summary.images is None else f"{summary.images} images"
+    moment = summary.made_at.isoformat(timespec="seconds")
+    return f"{summary.database} at revision {summary.revision} of {moment}, {images}"
+
+
+def _places() -> StatePlaces:
+    """Where state lies; the root command hands down, as `obj`, how settings are read."""
+    from hilum.services.state import StatePlaces
+
+    settings: Settings = click.get_current_context().obj()
+    return StatePlaces(settings.home, settings.database_url, settings.blobs_url)

@@ -1,0 +1,172 @@
+"""Bytes kept under their sha256, in a folder or in S3, Google Cloud Storage or Azure. Knows no table."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from hilum.errors import BlobCorrupt, BlobMissing, BlobStoreUnavailable, BlobStoreUnsupported
+
+_SCHEMES = ("s3://", "gs://", "az://", "abfs://", "abfss://")
+_FOLDER = "file://"
+_TIMEOUT = timedelta(seconds=10)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class BlobEntry:
+    """A blob in a listing.
+
+    Attributes:
+        digest: sha256 of its bytes, by its name.
+        size: in bytes.
+        changed_at: when it was last put.
+    """
+
+    digest: str
+    size: int
+    changed_at: datetime
+
+
+class Blobs:
+    """One kind of bytes in a store. Safe to use from several threads and processes.
+
+    Attributes:
+        folder: where the bytes lie; None where they lie in an object store.
+    """
+
+    def __init__(self, store: ObjectStore, kind: str, folder: Path | None = None) -> None:
+        """Takes a store; `open_blobs` is the usual way in."""
+        self._store = store
+        self._kind = kind
+        self.folder = folder
+
+    def put(self, data: bytes) -> str:
+        """Keeps bytes. A reader never sees a part of them, whatever stops the writer; put again, they are renewed.
+
+        Returns:
+            Their sha256 in hex, under which they are found.
+
+        Raises:
+            BlobStoreUnavailable: they could not be kept.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        self.put_as(digest, data)
+        return digest
+
+    def put_as(self, digest: str, data: bytes) -> None:
+        """Keeps bytes whose sha256 the caller has computed already.
+
+        Raises:
+            BlobStoreUnavailable: they could not be kept.
+        """
+        try:
+            obstore.put(self._store, self._path(digest), data, use_multipart=False)
+        except (BaseError, OSError, ValueError) as error:
+            raise BlobStoreUnavailable(f"the image could not be kept: {_reason(error)}") from error
+
+    def get(self, digest: str) -> bytes:
+        """Finds bytes and checks that they are what was kept.
+
+        Raises:
+            BlobMissing: there are none.
+            BlobCorrupt: they are not what was kept.
+            BlobStoreUnavailable: the store does not answer.
+        """
+        try:
+            data = obstore.get(self._store, self._path(digest)).bytes().to_bytes()
+        except FileNotFoundError as error:
+            raise BlobMissing(f"no bytes are kept under {digest}") from error
+        except (BaseError, OSError, ValueError) as error:
+            raise BlobStoreUnavailable(f"the kept image cannot be read: {_reason(error)}") from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise BlobCorrupt(f"the bytes kept under {digest} are damaged; restore them from a backup")
+        return data
+
+    def delete(self, digest: str) -> None:
+        """Deletes bytes; where there are none, nothing happens.
+
+        Raises:
+            BlobStoreUnavailable: the store does not answer.
+        """
+        try:
+            obstore.delete(self._store, self._path(digest))
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError, ValueError) as error:
+            raise BlobStoreUnavailable(f"the kept image cannot be deleted: {_reason(error)}") from error
+
+    def entries(self) -> Iterator[BlobEntry]:
+        """Every blob of this kind, in no order.
+
+        Raises:
+            BlobStoreUnavailable: the store does not answer.
+        """
+        try:
+            for some in obstore.list(self._store, prefix=self._kind):
+                for found in some:
+                    digest = found["path"].rsplit("/", 1)[-1]
+                    if _DIGEST.fullmatch(digest):
+                        yield BlobEntry(digest, found["size"], found["last_modified"])
+        except (BaseError, OSError, ValueError) as error:
+            raise BlobStoreUnavailable(f"the kept images cannot be listed: {_reason(error)}") from error
+
+    def _path(self, digest: str) -> str:
+        if not _DIGEST.fullmatch(digest):
+            raise BlobMissing("a blob is named by a sha256 in hex")
+        return f"{self._kind}/{digest[:2]}/{digest}"
+
+
+def open_blobs(url: str, kind: str) -> Blobs:
+    """Opens the blobs of one kind.
+
+    Args:
+        url: `file:///FOLDER`, or `s3://BUCKET/PREFIX`, `gs://` or `az://` with the provider's usual environment
+            variables (`AWS_…`, `GOOGLE_…`, `AZURE_…`) for credentials and endpoint.
+        kind: names the kind in the store, such as `slices`.
+
+    Raises:
+        BlobStoreUnsupported: the address is none of these.
+        BlobStoreUnavailable: the folder cannot be made.
+    """
+    if url.startswith(_FOLDER):
+        folder = Path(url.removeprefix(_FOLDER))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return Blobs(LocalStore(folder), kind, folder)
+        except (BaseError, OSError) as error:
+            raise BlobStoreUnavailable(f"the folder for images cannot be used: {_reason(error)}") from error
+    if not url.startswith(_SCHEMES):
+        raise BlobStoreUnsupported("HILUM_BLOBS_URL takes file://, s3://, gs:// and az:// addresses")
+    try:
+        store = from_url(
+            url,
+            client_options={
+                "timeout": _TIMEOUT,
+                "connect_timeout": _TIMEOUT / 2,
+                "allow_http": os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true",  # given options hide the variable
+            },
+            retry_config={"max_retries": 2, "retry_timeout": _TIMEOUT},
+        )
+    except (BaseError, OSError, ValueError) as error:
+        raise BlobStoreUnsupported(f"HILUM_BLOBS_URL cannot be used: {_reason(error)}") from error
+    return Blobs(store, kind)
+
+
+def folder_url(folder: Path) -> str:
+    """The address of blobs in a folder."""
+    return f"{_FOLDER}{folder.absolute()}"
+
+
+def _reason(error: Exception) -> str:
+    words = str(error).strip()
+    return words.splitlines()[0][:200] if words else type(error).__name__

@@ -1,0 +1,164 @@
+"""Reads and writes predictions. All of their SQL is here; knows no service."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, exists, insert, literal, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hilum.storage.tables import FeedbackRow, PredictionRow, ProvenanceRow
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class StoredPrediction:
+    """A prediction as it is kept; the fields are those of `PredictionRow`.
+
+    Attributes:
+        confirmed_class: what a person said the slice shows; None where nobody did.
+    """
+
+    id: uuid.UUID
+    created_at: datetime
+    image_sha256: str
+    is_image_kept: bool
+    predicted_class: str
+    decision: str
+    model_version: str
+    latency_ms: float
+    answer: dict[str, Any]
+    provenance_digest: str
+    confirmed_class: str | None = None
+
+
+@dataclass(frozen=True)
+class PredictionFilter:
+    """Which predictions are meant; None means any.
+
+    Attributes:
+        since, until: bounds on `created_at`, the first included, the last not.
+    """
+
+    predicted_class: str | None = None
+    decision: str | None = None
+    model_version: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+Place = tuple[datetime, uuid.UUID]
+"""Where a prediction stands in the order of time; the id decides between equal times."""
+
+_TABLE = PredictionRow.__table__
+_COLUMNS = (*_TABLE.c, FeedbackRow.confirmed_class)
+
+
+def add_provenance(connection: Connection, digest: str, document: dict[str, Any]) -> None:
+    """Keeps a provenance, where it is not kept already."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(ProvenanceRow).values(digest=digest, document=document)
+    connection.execute(statement.on_conflict_do_nothing())
+
+
+def find_provenance(connection: Connection, digest: str) -> dict[str, Any] | None:
+    """A provenance's document."""
+    return connection.execute(select(ProvenanceRow.document).where(ProvenanceRow.digest == digest)).scalar()
+
+
+def add(connection: Connection, predictions: Sequence[StoredPrediction]) -> None:
+    """Adds predictions, whose provenance is kept, in one statement."""
+    rows = [asdict(prediction) for prediction in predictions]
+    for row in rows:
+        del row["confirmed_class"]
+    for start in range(0, len(rows), _AT_ONCE):
+        connection.execute(insert(PredictionRow).values(rows[start : start + _AT_ONCE]))
+
+
+def find(connection: Connection, prediction_id: uuid.UUID) -> StoredPrediction | None:
+    """One prediction; None where there is none of this id."""
+    row = connection.execute(_selected().where(PredictionRow.id == prediction_id)).one_or_none()
+    return _prediction(row) if row is not None else None
+
+
+def page(
+    connection: Connection, wanted: PredictionFilter, *, before: Place | None, limit: int
+) -> list[StoredPrediction]:
+    """The newest `limit` predictions that are wanted and older than `before`, the newest first.
+
+    By key and not by offset, so that what is added meanwhile moves nothing.
+    """
+    statement = _filtered(_selected(), wanted)
+    if before is not None:
+        place = tuple_(literal(before[0], _TABLE.c.created_at.type), literal(before[1], _TABLE.c.id.type))
+        statement = statement.where(tuple_(PredictionRow.created_at, PredictionRow.id) < place)
+    statement = statement.order_by(PredictionRow.created_at.desc(), PredictionRow.id.desc()).limit(limit)
+    return [_prediction(row) for row in connection.execute(statement)]
+
+
+def delete_until(connection: Connection, until: datetime, *, limit: int) -> int:
+    """Deletes up to `limit` predictions made before `until`, the oldest first, with their feedback.
+
+    Returns:
+        How many were deleted.
+    """
+    oldest = (
+        select(PredictionRow.id)
+        .where(PredictionRow.created_at < until)
+        .order_by(PredictionRow.created_at, PredictionRow.id)
+        .limit(limit)
+    )
+    ids = connection.execute(oldest).scalars().all()
+    if ids:
+        connection.execute(delete(PredictionRow).where(PredictionRow.id.in_(ids)))
+    return len(ids)
+
+
+def delete_unused_provenances(connection: Connection) -> None:
+    """Deletes what no prediction names any longer."""
+    used = exists().where(PredictionRow.provenance_digest == ProvenanceRow.digest)
+    connection.execute(delete(ProvenanceRow).where(~used))
+
+
+def images_in_use(connection: Connection, digests: Sequence[str]) -> set[str]:
+    """Those of `digests` whose image a prediction keeps."""
+    found: set[str] = set()
+    for start in range(0, len(digests), _AT_ONCE):
+        some = digests[start : start + _AT_ONCE]
+        statement = select(PredictionRow.image_sha256).distinct()
+        statement = statement.where(PredictionRow.image_sha256.in_(some), PredictionRow.is_image_kept)
+        found.update(connection.execute(statement).scalars())
+    return found
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether no prediction is kept."""
+    return connection.execute(select(PredictionRow.id).limit(1)).first() is None
+
+
+def _selected() -> Select[Any]:
+    return select(*_COLUMNS).outerjoin(FeedbackRow, FeedbackRow.prediction_id == PredictionRow.id)
+
+
+def _filtered(statement: Select[Any], wanted: PredictionFilter) -> Select[Any]:
+    for column, value in (
+        (PredictionRow.predicted_class, wanted.predicted_class),
+        (PredictionRow.decision, wanted.decision),
+        (PredictionRow.model_version, wanted.model_version),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
+    if wanted.since is not None:
+        statement = statement.where(PredictionRow.created_at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(PredictionRow.created_at < wanted.until)
+    return statement
+
+
+def _prediction(row: Row[Any]) -> StoredPrediction:
+    return StoredPrediction(**row._mapping)

@@ -1,0 +1,89 @@
+"""What every store of blobs promises: a folder and a server that speaks S3."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+
+import pytest
+
+from hilum.errors import BlobCorrupt, BlobMissing, BlobStoreUnavailable, BlobStoreUnsupported
+from hilum.storage.blobs import Blobs, folder_url, open_blobs
+
+
+def test_bytes_come_back_under_their_hash(blobs: Blobs) -> None:
+    for data in (b"", b"slice", bytes(range(256)) * 4000):
+        digest = blobs.put(data)
+        assert digest == hashlib.sha256(data).hexdigest()
+        assert blobs.get(digest) == data
+
+
+def test_the_same_bytes_are_kept_once(blobs: Blobs) -> None:
+    assert blobs.put(b"slice") == blobs.put(b"slice")
+    (entry,) = blobs.entries()
+    assert (entry.digest, entry.size) == (hashlib.sha256(b"slice").hexdigest(), 5)
+    assert entry.changed_at.tzinfo is not None
+
+
+def test_what_is_not_there_is_missing_and_can_be_deleted(blobs: Blobs) -> None:
+    digest = blobs.put(b"slice")
+    blobs.delete(digest)
+    blobs.delete(digest)
+    with pytest.raises(BlobMissing):
+        blobs.get(digest)
+    assert list(blobs.entries()) == []
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 63 + "/"])
+def test_only_hashes_name_blobs(blobs: Blobs, name: str) -> None:
+    with pytest.raises(BlobMissing):
+        blobs.get(name)
+    with pytest.raises(BlobMissing):
+        blobs.delete(name)
+
+
+def test_threads_put_the_same_bytes_at_once(blobs: Blobs) -> None:
+    data = b"slice" * 50_000
+    threads = [threading.Thread(target=blobs.put, args=(data,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert blobs.get(hashlib.sha256(data).hexdigest()) == data
+
+
+def test_damaged_bytes_are_never_handed_out_and_heal_when_put_again(tmp_path: Path) -> None:
+    blobs = open_blobs(folder_url(tmp_path), "slices")
+    digest = blobs.put(b"slice")
+    (tmp_path / "slices" / digest[:2] / digest).write_bytes(b"slicE")
+
+    with pytest.raises(BlobCorrupt):
+        blobs.get(digest)
+    blobs.put(b"slice")
+    assert blobs.get(digest) == b"slice"
+
+
+def test_kinds_are_kept_apart(tmp_path: Path) -> None:
+    url = folder_url(tmp_path)
+    digest = open_blobs(url, "slices").put(b"slice")
+    with pytest.raises(BlobMissing):
+        open_blobs(url, "uploads").get(digest)
+
+
+def test_a_store_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ALLOW_HTTP": "true", "AWS_REGION": "x",
+                        "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    blobs = open_blobs("s3://bucket", "slices")
+    with pytest.raises(BlobStoreUnavailable):
+        blobs.put(b"slice")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(BlobStoreUnavailable):
+        open_blobs(folder_url(tmp_path / "file" / "folder"), "slices")
+
+
+@pytest.mark.parametrize("url", ["", "/srv/blobs", "http://localhost/blobs", "ftp://host/x", "memory://"])
+def test_refuses_what_is_no_address_of_its_stores(url: str) -> None:
+    with pytest.raises(BlobStoreUnsupported):
+        open_blobs(url, "slices")

@@ -1,0 +1,121 @@
+"""What both databases promise, and how they are addressed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from storage_samples import keep, keep_twenty, prediction
+
+from hilum.errors import DatabaseUnavailable, DatabaseUnsupported
+from hilum.storage.database import Database, parse_url, ping
+from hilum.storage.predictions import find
+from hilum.storage.schema import upgrade
+from postgresql_server import PostgresqlServer
+
+
+@pytest.mark.parametrize(
+    "url", ["", "hilum.db", "mysql://localhost/hilum", "sqlite://", "sqlite:///:memory:", "http://localhost"]
+)
+def test_refuses_what_is_no_address_of_its_databases(url: str) -> None:
+    with pytest.raises(DatabaseUnsupported):
+        parse_url(url)
+
+
+def test_a_refusal_never_repeats_the_password() -> None:
+    with pytest.raises(DatabaseUnsupported) as refusal:
+        parse_url("mysql://me:s3cret@localhost/hilum")
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    def fail() -> None:
+        with database.writing() as connection:
+            connection.execute(text("INSERT INTO provenances (digest, document) VALUES ('x', '{}')"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM provenances")).scalar() == 0
+
+
+def test_foreign_keys_are_kept(database: Database) -> None:
+    with pytest.raises(DatabaseUnavailable), database.writing() as connection:
+        connection.execute(text("INSERT INTO feedback VALUES (:id, 'normal', false, '2026-01-01')"), {"id": "0" * 32})
+
+
+def test_sqlite_syncs_what_it_acknowledges(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'hilum.db'}")
+    with database.reading() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")
+        }
+
+    assert found == {"journal_mode": "wal", "synchronous": 2}
+
+
+def test_two_processes_write_at_once(database: Database, database_url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=keep_twenty, args=(database_url, first)) for first in (0, 100)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM predictions")).scalar() == 40
+
+
+def test_threads_read_while_another_writes(database: Database) -> None:
+    keep(database, prediction(1))
+    found = []
+
+    def read() -> None:
+        with database.reading() as connection:
+            found.append(find(connection, prediction(1).id))
+
+    with database.writing():
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+
+    assert found == [prediction(1)] * 4
+
+
+def test_a_database_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    for url in ("postgresql://hilum@127.0.0.1:1/none", f"sqlite:///{tmp_path / 'no' / 'folder.db'}"):
+        with pytest.raises(DatabaseUnavailable):
+            ping(Database(url))
+
+
+def test_a_refusal_never_shows_what_was_written(database: Database) -> None:
+    keep(database, prediction(1))
+    with pytest.raises(DatabaseUnavailable) as refusal:
+        keep(database, prediction(1))
+    assert "adenocarcinoma" not in str(refusal.value)
+    assert "INSERT" not in str(refusal.value)
+
+
+def test_postgresql_heals_once_it_is_back(postgresql: PostgresqlServer) -> None:
+    with postgresql.database() as url:
+        database = Database(url)
+        upgrade(database)
+        keep(database, prediction(1))
+        postgresql.stop()
+        try:
+            with pytest.raises(DatabaseUnavailable):
+                keep(database, prediction(2))
+        finally:
+            postgresql.start()
+        keep(database, prediction(2))
+        with database.reading() as connection:
+            assert find(connection, prediction(1).id) is not None
+        database.close()

@@ -1,0 +1,86 @@
+"""Migrations lead up, down and to the tables the code knows, on both databases, also from a wheel."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+from storage_samples import keep, prediction
+
+from hilum.errors import DatabaseOutdated
+from hilum.storage import schema
+from hilum.storage.database import Database
+from hilum.storage.predictions import find
+from hilum.storage.revision import REVISION
+from hilum.storage.tables import Base
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_newest_migration_is_the_one_serving_asks_for() -> None:
+    script = ScriptDirectory(str(ROOT / "src/hilum/storage/migrations"))
+
+    assert script.get_heads() == [REVISION]
+
+
+def test_migrations_make_the_tables_the_code_knows(database: Database) -> None:
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+        names = inspect(connection)
+        for table in Base.metadata.sorted_tables:
+            assert names.get_pk_constraint(table.name)["name"] == f"pk_{table.name}"
+            found = {key["name"] for key in names.get_foreign_keys(table.name)}
+            assert found == {key.name for key in table.foreign_key_constraints}
+
+
+def test_down_and_up_again(empty_database: Database) -> None:
+    database = empty_database
+    assert schema.current_revision(database) is None
+    assert schema.upgrade(database) == REVISION
+    assert schema.upgrade(database) == REVISION
+    keep(database, prediction(1))
+    assert schema.downgrade(database, "base") is None
+    with database.reading() as connection:
+        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
+    assert schema.upgrade(database) == REVISION
+    with database.reading() as connection:
+        assert find(connection, prediction(1).id) is None
+
+
+def test_an_outdated_database_is_refused_with_the_command_to_run(empty_database: Database) -> None:
+    with pytest.raises(DatabaseOutdated, match="hilum db upgrade"):
+        schema.require_current(empty_database)
+    schema.upgrade(empty_database)
+    schema.require_current(empty_database)
+
+
+def test_a_database_of_a_newer_hilum_is_refused(database: Database) -> None:
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(DatabaseOutdated, match="newer"):
+        schema.require_current(database)
+
+
+def test_an_unknown_revision_is_refused(database: Database) -> None:
+    with pytest.raises(DatabaseOutdated, match="no way"):
+        schema.downgrade(database, "nonsense")
+
+
+def test_the_wheel_carries_the_migrations(tmp_path: Path) -> None:
+    code = f"import hatchling.build; print(hatchling.build.build_wheel({str(tmp_path)!r}))"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    migrations = ROOT / "src/hilum/storage/migrations"
+    wanted = {str(path.relative_to(ROOT / "src")) for path in migrations.rglob("*.py")}
+    assert len(wanted) >= 4
+    assert wanted <= packed
