@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from hilum.dataset.archive import ArchiveLimits, extract_archive
-from hilum.dataset.groups import apply_groups, fingerprint_of, infer_groups, read_groups_file
-from hilum.dataset.layout import LabelledFile, read_layout
-from hilum.dataset.manifest import DatasetManifest, ImageRecord, RejectedFile
-from hilum.errors import (
-    ArchiveNoUsableImages,
-    DatasetEmpty,
-    DatasetNotFound,
-    EmptyFile,
-    ImageTooLarge,
-    InputRejected,
-)
-from hilum.imaging.decode import Limits, decode
+from hilum.dataset.groups import apply_groups, infer_groups, read_groups_file
+from hilum.dataset.layout import GROUPS_FILE
+from hilum.dataset.manifest import DatasetManifest, RejectedFile
+from hilum.dataset.scan import Scan, scan_folder
+from hilum.dataset.series import series_groups
+from hilum.errors import ArchiveNoUsableImages, DatasetEmpty, DatasetGroupsInvalid, DatasetNotFound
+from hilum.imaging.decode import Limits
+
+GroupsBy = Literal["near-copies", "series", "given"]
 
 
-def import_dataset(
+def read_dataset(
     source: Path,
     *,
     extract_to: Path | None = None,
@@ -32,8 +26,8 @@ def import_dataset(
     progress: Callable[[int, int], None] | None = None,
     limits: Limits | None = None,
     archive_limits: ArchiveLimits | None = None,
-) -> DatasetManifest:
-    """Imports `<split>/<class>/…` or `<class>/…`, with or without folders wrapped around.
+) -> Scan:
+    """Reads `<split>/<class>/…` or `<class>/…`, with or without folders wrapped around.
 
     Every file is decoded: what is no usable image is listed in `rejected` and stops nothing.
 
@@ -53,72 +47,57 @@ def import_dataset(
         raise DatasetNotFound(f"{source} does not exist; give a folder of class folders, or a zip of one.")
     is_archive = source.is_file()
     root = extract_archive(source, extract_to, limits=archive_limits) if is_archive else source
-    layout = read_layout(root)
-
-    records: list[ImageRecord] = []
-    fingerprints: list[NDArray[np.uint8]] = []
-    rejected = [
-        RejectedFile(path=path, code="outside-class-folders", detail="The file lies in no class folder.")
-        for path in layout.strays
-    ]
     name = source_name or (source.stem if is_archive else source.resolve().name)
-    for done, file in enumerate(layout.files, start=1):
-        try:
-            record, fingerprint = _read_image(root, file, name, limits or Limits())
-            records.append(record)
-            fingerprints.append(fingerprint)
-        except InputRejected as error:
-            rejected.append(RejectedFile(path=file.path, code=error.code, detail=error.detail))
-        if progress:
-            progress(done, len(layout.files))
-    if not records:
-        raise _nothing_usable(source, rejected, is_archive=is_archive)
+    scan = scan_folder(root, name, progress=progress, limits=limits)
+    if not scan.manifest.records:
+        raise _nothing_usable(source, scan.manifest.rejected, is_archive=is_archive)
+    return scan
 
-    manifest = DatasetManifest(
-        root=root,
-        source=name,
-        class_names=tuple(sorted({r.class_name for r in records})),
-        records=tuple(records),
-        rejected=tuple(sorted(rejected, key=lambda file: file.path)),
+
+def import_dataset(
+    source: Path,
+    *,
+    groups: GroupsBy = "near-copies",
+    extract_to: Path | None = None,
+    source_name: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    limits: Limits | None = None,
+    archive_limits: ArchiveLimits | None = None,
+) -> DatasetManifest:
+    """Imports a data set and groups its images.
+
+    Args:
+        source: a folder, or a zip of one.
+        groups: what makes a group: `near-copies`; `series`, near copies and series named in the files' names; or
+            `given`, only what groups.csv says, and each other content by itself. What groups.csv says always wins.
+        extract_to, source_name, progress, limits, archive_limits: as for `read_dataset`.
+
+    Raises:
+        DatasetInvalid: as `read_dataset`; also where the groups are to be given and groups.csv is not there.
+        InputRejected: as `read_dataset`.
+    """
+    scan = read_dataset(
+        source,
+        extract_to=extract_to,
+        source_name=source_name,
+        progress=progress,
+        limits=limits,
+        archive_limits=archive_limits,
     )
-    return apply_groups(infer_groups(manifest, np.stack(fingerprints)), read_groups_file(root))
-
-
-def _read_image(
-    root: Path, file: LabelledFile, source_name: str, limits: Limits
-) -> tuple[ImageRecord, NDArray[np.uint8]]:
-    path = root / file.path
-    size_bytes = path.stat().st_size
-    if size_bytes > limits.file_bytes:
-        raise ImageTooLarge(
-            f"The file has {size_bytes} bytes; the limit is {limits.file_bytes}.",
-            limit=limits.file_bytes,
-            actual=size_bytes,
+    manifest, given = scan.manifest, read_groups_file(scan.manifest.root)
+    if groups == "given" and not given:
+        raise DatasetGroupsInvalid(
+            f"{GROUPS_FILE} is not at the root of {source.name}, so no groups are given; "
+            "write it (columns path and group), or let the groups be inferred."
         )
-    if not size_bytes:
-        raise EmptyFile("The file has no bytes.")
-    data = path.read_bytes()
-    ct_slice = decode(data, name=file.path, limits=limits)
-    height, width = ct_slice.pixels.shape
-    sha256 = hashlib.sha256(data).hexdigest()
-    record = ImageRecord(
-        path=file.path,
-        sha256=sha256,
-        class_name=file.class_name,
-        split=file.split,
-        group=sha256[:16],
-        source=source_name,
-        file_format=ct_slice.file_format,
-        width=width,
-        height=height,
-        mode=ct_slice.mode,
-        size_bytes=size_bytes,
-        warnings=ct_slice.warnings,
-    )
-    return record, fingerprint_of(ct_slice.pixels)
+    if groups == "near-copies":
+        manifest = infer_groups(manifest, scan.fingerprints)
+    elif groups == "series":
+        manifest = series_groups(manifest, scan.fingerprints)
+    return apply_groups(manifest, given)
 
 
-def _nothing_usable(source: Path, rejected: list[RejectedFile], *, is_archive: bool) -> Exception:
+def _nothing_usable(source: Path, rejected: Sequence[RejectedFile], *, is_archive: bool) -> Exception:
     reason = f" {len(rejected)} files were refused, the first one because: {rejected[0].detail}" if rejected else ""
     message = (
         f"{source.name} holds no usable image in a class folder; "

@@ -92,6 +92,30 @@ def nearest(
     return best, highest
 
 
+def nearest_few(
+    left: NDArray[np.uint8], right: NDArray[np.uint8], count: int
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Each fingerprint's `count` nearest in another set, the nearest first.
+
+    Returns:
+        (N, count) rows of `right` and (N, count) cosines; -1 and -1.0 where `right` has fewer.
+    """
+    rows = np.full((len(left), count), -1, np.intp)
+    cosines = np.full((len(left), count), -1.0, np.float32)
+    for start in range(0, len(left), _BLOCK):
+        units = unit_vectors(left[start : start + _BLOCK])
+        here = slice(start, start + len(units))
+        for across in range(0, len(right), _BLOCK):
+            block = units @ unit_vectors(right[across : across + _BLOCK]).T
+            columns = np.broadcast_to(np.arange(across, across + block.shape[1]), block.shape)
+            merged = np.concatenate([cosines[here], block], axis=1)
+            names = np.concatenate([rows[here], columns], axis=1)
+            order = np.argsort(-merged, axis=1, kind="stable")[:, :count]
+            cosines[here] = np.take_along_axis(merged, order, axis=1)
+            rows[here] = np.take_along_axis(names, order, axis=1)
+    return rows, cosines
+
+
 def unit_vectors(fingerprints: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Mean-removed vectors of length 1, whose dot products are cosines; zero where a fingerprint is uniform."""
     vectors = fingerprints.astype(np.float32)
