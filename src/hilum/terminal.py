@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from hilum.evaluation import Figure
     from hilum.inference.manifest import Manifest
     from hilum.training.assessment import Assessment
+    from hilum.training.probes.findings import FeatureImportance
 
 _LOG_EVERY_S = 15.0
+_WORDS = {"training-image": "the model was trained on this slice"}
 
 
 class TerminalProgress:
@@ -79,9 +81,24 @@ def print_predictions(rows: Sequence[dict[str, Any]]) -> None:
             f"{row['probabilities'][best]:.3f}",
             "" if cancer is None else f"{cancer:.3f}",
             row["decision"],
-            ", ".join(row["warnings"]),
+            ", ".join(_WORDS.get(warning, warning) for warning in row["warnings"]),
         )
-    _console().print(table)
+    console = _console()
+    console.print(table)
+    for row in rows:
+        if "look_alikes" in row:
+            console.print(_look_alikes(row), highlight=False)
+
+
+def _look_alikes(row: dict[str, Any]) -> Table:
+    """The training slices most like one file."""
+    table = Table(box=box.SIMPLE, title=f"most like {escape(Path(row['file']).name)}", title_justify="left")
+    for heading in ("training slice", "class", "similarity", "data set"):
+        table.add_column(heading, justify="right" if heading == "similarity" else "left")
+    for one in row["look_alikes"]:
+        name = escape(one["name"]) if one["name"] else "(not named)"
+        table.add_row(name, escape(one["class_name"]), f"{one['similarity']:.3f}", escape(one["source"]))
+    return table
 
 
 def print_assessment(assessment: Assessment) -> None:
@@ -108,6 +125,42 @@ def print_assessment(assessment: Assessment) -> None:
         figures = (row.precision, row.recall, row.f1, row.auroc)
         classes.add_row(row.class_name, str(row.support), *(_cells(f)[0] for f in figures), *map(str, counts))
     console.print(classes)
+    console.print(_split_truth(assessment))
+    if conformal := assessment.conformal:
+        value, interval = _cells(conformal.coverage)
+        console.print(f"prediction sets hold the true class in {value} ({interval}); made for {conformal.target:.2f}")
+    if findings := assessment.findings:
+        console.print(_importance(findings.importance))
+        for sentence in findings.importance.sentences:
+            console.print(f"[yellow]{escape(sentence)}", highlight=False)
+        console.print(escape(findings.robustness.sentence), highlight=False)
+
+
+def _split_truth(assessment: Assessment) -> Table:
+    """Every split's figures, those measured here first."""
+    shown = Table(box=box.SIMPLE)
+    for heading in ("split", "n", "accuracy", "95 % interval", "macro F1", "95 % interval"):
+        shown.add_column(heading, justify="left" if heading == "split" else "right")
+    for row in assessment.split_truth():
+        shown.add_row(escape(row.name), str(row.n), *_cells(row.accuracy), *_cells(row.macro_f1))
+    for other in assessment.splits.external:
+        shown.add_row(
+            escape(f"{other.name}: AUROC, specificity"), str(other.n), *_cells(other.auroc), *_cells(other.specificity)
+        )
+    return shown
+
+
+def _importance(importance: FeatureImportance) -> Table:
+    """What filling a region and exchanging a property did."""
+    shown = Table(box=box.SIMPLE)
+    for heading in ("filled or exchanged", "n", "change of true probability", "95 % interval", "other answers"):
+        shown.add_column(heading, justify="left" if heading.startswith("filled") else "right")
+    for name, effect, figure in (
+        *((row.region, row.effect, row.effect.probability_drop) for row in importance.regions),
+        *((row.name, row.effect, row.effect.probability_change) for row in importance.properties.rows),
+    ):
+        shown.add_row(name.replace("_", " "), str(effect.n), *_cells(figure), str(effect.n_changed))
+    return shown
 
 
 def print_dataset(manifest: DatasetManifest) -> None:

@@ -1,5 +1,6 @@
 """How good a classifier is, and how sure that is. Knows probabilities and labels; numpy is all it needs."""
 
+from hilum.evaluation.means import mean_figure, share_figure
 from hilum.evaluation.paired import PairedTest, mcnemar
 from hilum.evaluation.results import CancerFigures, ClassFigures, Evaluation, Figure, ReliabilityBin
 from hilum.evaluation.scoring import evaluate
@@ -13,4 +14,6 @@ __all__ = [
     "ReliabilityBin",
     "evaluate",
     "mcnemar",
+    "mean_figure",
+    "share_figure",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,38 @@ from numpy.typing import NDArray
 from hilum.dataset.manifest import DatasetManifest, ImageRecord
 from hilum.dataset.splits import copies_of
 from hilum.errors import DatasetInvalid
-from hilum.evaluation import Evaluation, Figure, evaluate
+from hilum.evaluation import Evaluation, Figure, evaluate, mean_figure
+from hilum.imaging.decode import CtSlice
 from hilum.inference.bundle import HISTORY, open_bundle
 from hilum.inference.manifest import Manifest
-from hilum.inference.predictor import Predictor
+from hilum.inference.predictor import Prediction, Predictor
+from hilum.training.probes.cases import Cases, in_parallel, sampled
+from hilum.training.probes.findings import PROBED, Findings, probe
+from hilum.training.split_rows import SplitRow, SplitRows
 
 Progress = Callable[[str, float, str], None]
+
+_AS_DELIVERED = "as delivered: it may hold copies of slices trained on, and the same patients"
+_WITHOUT_COPIES = "without the slices that have a copy or near copy, of any crop, among those trained on"
+_NO_SLICE = CtSlice(np.zeros((1, 1), np.uint8), "", "")
+"""Stands for pixels that are not kept, so that a large split does not fill the memory."""
+
+
+@dataclass(frozen=True)
+class Conformal:
+    """How the prediction sets did.
+
+    Attributes:
+        target: the coverage they were made for.
+        coverage: share of slices whose set holds the true class.
+        mean_size: classes in a set.
+        single_share: share of sets with one class.
+    """
+
+    target: float
+    coverage: Figure
+    mean_size: Figure
+    single_share: Figure
 
 
 @dataclass(frozen=True)
@@ -38,6 +64,9 @@ class Assessment:
         confident_accuracy: accuracy of the others, the confident ones.
         training_history: by epoch.
         class_distribution: images by split and class.
+        conformal: how often the prediction sets held the truth; None where the bundle makes no sets.
+        splits: what other splits and data sets said of the recipe, as the bundle's training wrote it down.
+        findings: what the probes found; None where they were left out.
     """
 
     model: Manifest
@@ -51,6 +80,9 @@ class Assessment:
     confident_accuracy: float
     training_history: list[dict[str, float]]
     class_distribution: dict[str, dict[str, int]]
+    conformal: Conformal | None
+    splits: SplitRows
+    findings: Findings | None
 
     def to_dict(self) -> dict[str, Any]:
         """`metrics.json`: the headline figures first, then everything behind them."""
@@ -72,7 +104,20 @@ class Assessment:
             "confident_accuracy": self.confident_accuracy,
             "training_history": self.training_history,
             "class_distribution": self.class_distribution,
+            "conformal": asdict(self.conformal) if self.conformal else None,
+            "split_truth": [asdict(row) for row in self.split_truth()],
+            "external": [asdict(row) for row in self.splits.external],
+            **(self.findings.to_dict() if self.findings else dict.fromkeys(PROBED)),
         }
+
+    def split_truth(self) -> tuple[SplitRow, ...]:
+        """What was measured here, then what the training measured under other splits."""
+        name = f"official {self.split}" if self.split else "all images"
+        rows = [SplitRow(name, self.overall.n, self.overall.accuracy, self.overall.macro_f1, _AS_DELIVERED)]
+        if fresh := self.without_copies:
+            without = f"{name} without copies"
+            rows.append(SplitRow(without, fresh.n, fresh.accuracy, fresh.macro_f1, _WITHOUT_COPIES))
+        return (*rows, *self.splits.split_truth)
 
     def headline(self) -> list[tuple[str, Figure]]:
         """The figures a person asks for first."""
@@ -91,44 +136,54 @@ class Assessment:
         return named
 
 
-def assess(directory: Path, manifest: DatasetManifest, split: str, progress: Progress) -> Assessment:
-    """Predicts every image of a split and measures the answers.
+def assess(
+    directory: Path, manifest: DatasetManifest, split: str, progress: Progress, *, quick: bool = False
+) -> Assessment:
+    """Predicts every image of a split, measures the answers, and probes what they hang on.
 
     Args:
         directory: the bundle.
         manifest: the data set.
         split: `train`, `valid`, `test`, or `all` for every image.
-        progress: told of each image.
+        progress: told of each image and of the probes.
+        quick: leave the probes out.
 
     Raises:
         BundleInvalid: the bundle is damaged.
         DatasetInvalid: the split is empty or has classes the model does not know.
     """
-    predictor = Predictor.load(directory, threads=0)
+    # One thread: the cores are used by working on several slices. What the gate refuses has a label too.
+    predictor = Predictor.load(directory, threads=1, answers_all=True)
+    model = predictor.manifest
     records = manifest.records if split == "all" else manifest.of_split(split)
-    _require_known(records, predictor.manifest, split)
-    probabilities, is_confident = _predict(predictor, manifest, records, progress)
-    classes = predictor.manifest.class_names
-    labels = np.array([classes.index(record.class_name) for record in records])
-    is_right = probabilities.argmax(1) == labels
-    cancers = predictor.manifest.cancer_class_names
+    _require_known(records, model, split)
+    answers = _predict(predictor, manifest, records, progress)
+    labels = np.array([model.class_names.index(record.class_name) for record in records])
+    is_right = answers.probabilities.argmax(1) == labels
     fresh = _without_copies(manifest, records, split)
     history = _training_record(directory)
     trained_on = set(history.get("trained_on_sha256", ()))
+
+    def measure(rows: NDArray[np.intp]) -> Evaluation:
+        return evaluate(
+            answers.probabilities[rows], labels[rows], model.class_names, cancer_class_names=model.cancer_class_names
+        )
+
     return Assessment(
-        model=predictor.manifest,
+        model=model,
         dataset=manifest.source,
         dataset_digest=manifest.digest,
         split=split,
-        overall=evaluate(probabilities, labels, classes, cancer_class_names=cancers),
-        without_copies=None
-        if fresh is None
-        else evaluate(probabilities[fresh], labels[fresh], classes, cancer_class_names=cancers),
+        overall=measure(np.arange(len(records))),
+        without_copies=None if fresh is None else measure(fresh),
         n_trained_on=sum(record.sha256 in trained_on for record in records),
-        review_share=float(1 - is_confident.mean()),
-        confident_accuracy=float(is_right[is_confident].mean()) if is_confident.any() else 0.0,
+        review_share=float(1 - answers.is_confident.mean()),
+        confident_accuracy=float(is_right[answers.is_confident].mean()) if answers.is_confident.any() else 0.0,
         training_history=history.get("training_history", []),
         class_distribution=manifest.class_counts(),
+        conformal=_conformal(model, answers, labels),
+        splits=SplitRows.read(history),
+        findings=None if quick else _probed(predictor, directory, answers, labels, progress),
     )
 
 
@@ -142,16 +197,64 @@ def _require_known(records: tuple[ImageRecord, ...], model: Manifest, split: str
         )
 
 
+@dataclass(frozen=True)
+class _Answers:
+    """What a split's images were answered: (N, C), (N,), (N,), and the probed ones of their slices."""
+
+    probabilities: NDArray[np.float64]
+    is_confident: NDArray[np.bool_]
+    sets: list[tuple[str, ...]]
+    probed: NDArray[np.intp]
+    slices: list[CtSlice]
+
+
 def _predict(
     predictor: Predictor, manifest: DatasetManifest, records: tuple[ImageRecord, ...], progress: Progress
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    rows, is_confident = [], []
-    for done, record in enumerate(records, start=1):
+) -> _Answers:
+    probed = sampled(len(records), seed=0)
+    kept = set(probed.tolist())
+    total = len(records)
+
+    def predict(index: int) -> tuple[Prediction, CtSlice | None]:
+        record = records[index]
         prediction = predictor.predict(manifest.path_of(record).read_bytes(), name=record.path)
-        rows.append(list(prediction.probabilities.values()))
-        is_confident.append(prediction.decision == "confident")
-        progress("evaluate", done / len(records), f"{done}/{len(records)} slices")
-    return np.array(rows), np.array(is_confident)
+        stripped = replace(prediction, ct_slice=_NO_SLICE)
+        return stripped, prediction.ct_slice if index in kept else None
+
+    found = in_parallel(
+        predict, range(total), lambda share: progress("evaluate", share, f"{round(share * total)}/{total} slices")
+    )
+    predictions = [prediction for prediction, _ in found]
+    return _Answers(
+        np.array([list(prediction.probabilities.values()) for prediction in predictions]),
+        np.array([prediction.decision == "confident" for prediction in predictions]),
+        [prediction.prediction_set for prediction in predictions],
+        probed,
+        [ct_slice for _, ct_slice in found if ct_slice],
+    )
+
+
+def _conformal(model: Manifest, answers: _Answers, labels: NDArray[np.intp]) -> Conformal | None:
+    if model.conformal is None:
+        return None
+    covered = [model.class_names[label] in chosen for label, chosen in zip(labels, answers.sets, strict=True)]
+    return Conformal(
+        target=model.conformal.coverage,
+        coverage=mean_figure(covered),
+        mean_size=mean_figure([len(chosen) for chosen in answers.sets]),
+        single_share=mean_figure([len(chosen) == 1 for chosen in answers.sets]),
+    )
+
+
+def _probed(
+    predictor: Predictor, directory: Path, answers: _Answers, labels: NDArray[np.intp], progress: Progress
+) -> Findings:
+    slices = answers.slices
+    cases = Cases.of(
+        predictor, [one.pixels for one in slices], [one.file_format for one in slices], labels[answers.probed]
+    )
+    graph = directory / predictor.manifest.engine_files[-1]  # the fp32 one
+    return probe(cases, graph, progress)
 
 
 def _without_copies(manifest: DatasetManifest, records: tuple[ImageRecord, ...], split: str) -> NDArray[np.intp] | None:

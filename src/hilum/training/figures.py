@@ -14,10 +14,13 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from hilum.evaluation import Evaluation, Figure
+from hilum.training.probes.effects import Effect
+from hilum.training.probes.findings import FeatureImportance
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 """Okabe and Ito's palette, told apart with any colour vision ("Color Universal Design", 2008); yellow left out."""
 
+_MARKS = ("o", "s", "D", "^", "v", "P", "X", "*")
 _DASHES = ("-", "--", "-.", ":")
 _STYLE: Any = {
     "font.size": 10,
@@ -51,7 +54,6 @@ def write_figures(evaluation: Evaluation, history: Sequence[Mapping[str, Any]] |
     Returns:
         The files written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     with rc_context(_STYLE):
         drawn = {
             "confusion-matrix.png": _confusion_matrix(evaluation),
@@ -60,10 +62,20 @@ def write_figures(evaluation: Evaluation, history: Sequence[Mapping[str, Any]] |
         }
         if history:
             drawn["training-history.png"] = _training_history(history)
-        for name, canvas in drawn.items():
-            FigureCanvasAgg(canvas)
-            canvas.savefig(directory / name, dpi=144, facecolor="white", metadata={"Software": None})
-    return [directory / name for name in drawn]
+        return [_save(canvas, directory / name) for name, canvas in drawn.items()]
+
+
+def write_importance(importance: FeatureImportance, directory: Path) -> Path:
+    """Writes feature-importance.png: what filling regions and exchanging properties did, overall and by class."""
+    with rc_context(_STYLE):
+        return _save(_importance(importance), directory / "feature-importance.png")
+
+
+def _save(canvas: Canvas, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    FigureCanvasAgg(canvas)
+    canvas.savefig(path, dpi=144, facecolor="white", metadata={"Software": None})
+    return path
 
 
 def _confusion_matrix(evaluation: Evaluation) -> Canvas:
@@ -163,6 +175,46 @@ def _training_history(history: Sequence[Mapping[str, Any]]) -> Canvas:
     _curves(right, history, "accuracy", "Accuracy")
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return canvas
+
+
+def _importance(importance: FeatureImportance) -> Canvas:
+    regions = [(row.region, row.effect) for row in importance.regions]
+    properties = [(row.name, row.effect) for row in importance.properties.rows]
+    canvas = Canvas(figsize=(10.5, 1.9 + 0.5 * max(len(regions), len(properties))), layout="constrained")
+    left, right = canvas.subplots(1, 2)
+    _effect_bars(left, regions, "probability_drop", "Filled region: fall of the true class's probability")
+    _effect_bars(right, properties, "probability_change", "Exchanged property: change of it")
+    handles, labels = left.get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside lower center", ncols=3)
+    return canvas
+
+
+def _effect_bars(axes: Axes, rows: Sequence[tuple[str, Effect]], measure: str, title: str) -> None:
+    """A bar with its interval for all slices, and a mark for each class."""
+    for at, (_, effect) in enumerate(rows):
+        figure: Figure = getattr(effect, measure)
+        value, low, high = (0.0 if v is None else v for v in (figure.value, figure.low, figure.high))
+        label = "all, with 95 % interval" if at == 0 else None
+        axes.barh(at, value, height=0.62, color="#9CC9E6", label=label)
+        axes.plot([low, high], [at, at], color="#003F66", linewidth=1.6)
+        for index, row in enumerate(effect.per_class):
+            by_class: Figure = getattr(row, measure)
+            if by_class.value is not None:
+                axes.plot(
+                    by_class.value,
+                    at,
+                    _MARKS[index % len(_MARKS)],
+                    color=_COLOURS[index % len(_COLOURS)],
+                    markersize=6,
+                    markeredgecolor="white",
+                    label=_readable(row.class_name, " ") if at == 0 else None,
+                )
+    axes.axvline(0, color="#666666", linewidth=0.8)
+    axes.set_yticks(range(len(rows)), [_readable(name, " ") for name, _ in rows])
+    axes.invert_yaxis()
+    axes.set_title(title, fontsize=10.5)
+    axes.grid(visible=True, axis="x")
+    axes.set_axisbelow(True)
 
 
 def _curves(axes: Axes, history: Sequence[Mapping[str, Any]], key: str, title: str) -> None:

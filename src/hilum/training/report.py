@@ -8,7 +8,7 @@ from pathlib import Path
 from hilum.inference.bundle import METRICS, add_to_bundle
 from hilum.training.assessment import Assessment
 from hilum.training.card import write_card
-from hilum.training.figures import write_figures
+from hilum.training.figures import write_figures, write_importance
 
 
 def write_assessment(assessment: Assessment, bundle: Path, out: Path | None) -> Path:
@@ -26,6 +26,8 @@ def write_assessment(assessment: Assessment, bundle: Path, out: Path | None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / METRICS).write_text(json.dumps(assessment.to_dict(), indent=1) + "\n")
     pictures = write_figures(assessment.overall, assessment.training_history, folder)
+    if assessment.findings:
+        pictures.append(write_importance(assessment.findings.importance, folder))
     card = write_card(assessment, folder)
     if out is None:
         add_to_bundle(bundle, [folder / METRICS, card, *pictures])

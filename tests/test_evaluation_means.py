@@ -1,0 +1,30 @@
+"""Means and shares carry intervals that agree with those of a whole evaluation, and are never falsely narrow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hilum.evaluation import evaluate, mean_figure, share_figure
+
+
+def test_the_mean_of_right_answers_is_the_accuracy_with_its_interval() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 90)
+    probabilities = rng.dirichlet((1, 1, 1), 90) * 0.5 + 0.5 * np.eye(3)[labels]
+    whole = evaluate(probabilities, labels, ("a", "b", "c")).accuracy
+    assert mean_figure(probabilities.argmax(1) == labels) == whole
+
+
+def test_nothing_has_no_mean() -> None:
+    assert mean_figure([]).value is None
+    assert share_figure(0, 0).value is None
+
+
+@pytest.mark.parametrize(
+    ("count", "n", "low", "high"), [(12, 54, 0.1320, 0.3497), (0, 20, 0.0, 0.1611), (20, 20, 0.8389, 1.0)]
+)
+def test_shares_have_wilsons_interval(count: int, n: int, low: float, high: float) -> None:
+    figure = share_figure(count, n)
+    assert (figure.value, figure.n) == (count / n, n)
+    assert (figure.low, figure.high) == pytest.approx((low, high), abs=5e-4)
