@@ -49,11 +49,13 @@ class HeldPredictor:
         self.entered = threading.Event()
         self.release = threading.Event()
 
-    def predict(self, data: bytes, *, name: str | None = None, limits: Limits | None = None) -> Prediction:
+    def predict(
+        self, data: bytes, *, name: str | None = None, limits: Limits | None = None, similar: int = 0
+    ) -> Prediction:
         """Waits, then answers."""
         self.entered.set()
         assert self.release.wait(20)
-        return self._inner.predict(data, name=name, limits=limits)
+        return self._inner.predict(data, name=name, limits=limits, similar=similar)
 
 
 def part(data: bytes, *, name: str = "file", filename: str | None = "slice.png", extra: bytes = b"") -> bytes:

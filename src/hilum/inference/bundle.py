@@ -16,6 +16,7 @@ from hilum.imaging.preprocess import preprocess
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import Engine, OnnxEngine
 from hilum.inference.manifest import Manifest
+from hilum.inference.neighbours import NEIGHBOURS, Neighbours
 
 MANIFEST, HISTORY, METRICS = "manifest.json", "training.json", "metrics.json"
 GOLDEN_TOLERANCE = 0.02
@@ -50,6 +51,25 @@ class Bundle:
             else:
                 return engine
         raise BundleInvalid("; ".join(refusals))
+
+    def load_neighbours(self, engine: Engine) -> Neighbours | None:
+        """Loads the list of training slices; None where the bundle has none.
+
+        Raises:
+            BundleInvalid: it is damaged, or its features are not those that `engine` gives.
+        """
+        if NEIGHBOURS not in self.manifest.files:
+            return None
+        neighbours = Neighbours.load(self.directory / NEIGHBOURS)
+        side = self.manifest.preprocessing.side
+        features = engine.run(np.zeros((1, side, side, 1), np.float32)).features
+        given = 0 if features is None else features.shape[1]
+        if given != neighbours.n_features:
+            raise BundleInvalid(
+                f"{NEIGHBOURS} of {self.manifest.model_version} compares {neighbours.n_features} features and its "
+                f"graph gives {given}; restore the bundle from its source"
+            )
+        return neighbours
 
     def _check_golden(self, engine: Engine, file: str) -> None:
         manifest = self.manifest

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.dataset.groups import fingerprint_of
+from hilum.dataset.sketch import sketch_of
+from hilum.errors import LookAlikesMissing
 from hilum.imaging.body import Body, find_body
 from hilum.imaging.decode import CtSlice, Limits, decode
 from hilum.imaging.preprocess import preprocess
@@ -17,8 +21,12 @@ from hilum.inference.bundle import open_bundle
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import Engine
 from hilum.inference.manifest import Manifest
+from hilum.inference.neighbours import LookAlike, Neighbours, TrainingMatch
 
-_HARMLESS = frozenset({"extension-mismatch", "icc-profile-corrupt"})
+TRAINING_IMAGE = "training-image"
+"""The warning that a model was trained on the very slice it is asked about."""
+
+_HARMLESS = frozenset({"extension-mismatch", "icc-profile-corrupt", TRAINING_IMAGE})
 """Warnings that say nothing against the pixels; any other sends the slice to a person."""
 
 
@@ -36,6 +44,10 @@ class Prediction:
         activation_map: (h, w) float32 >= 0, what spoke for `predicted_class`, over the body's box.
         ct_slice: the decoded input.
         body: where the body was found in it.
+        features: (F,) float32, what the model's head read; None where its graph does not give them.
+        training_match: `same-file` where the model was trained on this file, `same-slice` where on this slice under
+            another crop (looked for only with look-alikes); None where it was not, or the bundle cannot tell.
+        look_alikes: the training slices most like this one, where they were asked for.
     """
 
     predicted_class: str
@@ -47,15 +59,19 @@ class Prediction:
     activation_map: NDArray[np.float32]
     ct_slice: CtSlice
     body: Body
+    features: NDArray[np.float32] | None = None
+    training_match: TrainingMatch | None = None
+    look_alikes: tuple[LookAlike, ...] | None = None
 
 
 class Predictor:
     """A verified bundle, loaded and warm. Safe to call from several threads."""
 
-    def __init__(self, manifest: Manifest, engine: Engine) -> None:
+    def __init__(self, manifest: Manifest, engine: Engine, *, neighbours: Neighbours | None = None) -> None:
         """Takes parts that fit together; `load` is the usual way in."""
         self.manifest = manifest
         self._engine = engine
+        self._neighbours = neighbours
 
     @classmethod
     def load(cls, directory: Path, *, threads: int = 1) -> Predictor:
@@ -65,16 +81,36 @@ class Predictor:
             BundleInvalid: a file is missing, altered, or answers differently.
         """
         bundle = open_bundle(directory)
-        return cls(bundle.manifest, bundle.load_engine(threads=threads))
+        engine = bundle.load_engine(threads=threads)
+        return cls(bundle.manifest, engine, neighbours=bundle.load_neighbours(engine))
 
-    def predict(self, data: bytes, *, name: str | None = None, limits: Limits | None = None) -> Prediction:
+    @property
+    def has_look_alikes(self) -> bool:
+        """Whether the bundle keeps a list of its training slices."""
+        return self._neighbours is not None
+
+    def predict(
+        self, data: bytes, *, name: str | None = None, limits: Limits | None = None, similar: int = 0
+    ) -> Prediction:
         """Classifies one encoded image or DICOM slice.
+
+        Args:
+            data: the file's bytes.
+            name: what it is called; its extension is compared with the content.
+            limits: caps on what is decoded.
+            similar: so many look-alikes are looked up; 0 for none.
 
         Raises:
             InputRejected: the bytes are not a usable slice.
+            LookAlikesMissing: look-alikes are asked for and the bundle has none.
         """
+        if similar and self._neighbours is None:
+            raise LookAlikesMissing(
+                f"{self.manifest.model_version} keeps no list of its training slices; ask without look-alikes, or "
+                "train the model again with this version of hilum"
+            )
         ct_slice = decode(data, name=name, limits=limits)
-        return self.predict_slice(ct_slice)
+        return self._compared(self.predict_slice(ct_slice), data, similar)
 
     def predict_slice(self, ct_slice: CtSlice) -> Prediction:
         """Classifies a decoded slice."""
@@ -101,4 +137,19 @@ class Predictor:
             activation_map=np.maximum(output.activation_maps[0, :, :, best], 0),
             ct_slice=ct_slice,
             body=body,
+            features=None if output.features is None else output.features[0],
         )
+
+    def _compared(self, prediction: Prediction, data: bytes, similar: int) -> Prediction:
+        """Adds what the training slices say: the file's hash always, the slice itself and its look-alikes if asked."""
+        if self._neighbours is None:
+            return prediction
+        sketch = None
+        if similar:
+            sketch = sketch_of(fingerprint_of(prediction.ct_slice.pixels, prediction.body)[np.newaxis])[0]
+        match = self._neighbours.identity(hashlib.sha256(data).hexdigest(), sketch)
+        look_alikes = None
+        if similar and prediction.features is not None:
+            look_alikes = self._neighbours.nearest(prediction.features, similar)
+        warnings = prediction.warnings if match is None else (*prediction.warnings, TRAINING_IMAGE)
+        return replace(prediction, training_match=match, look_alikes=look_alikes, warnings=warnings)

@@ -19,8 +19,10 @@ class SlicePredictor(Protocol):
 
     manifest: Manifest
 
-    def predict(self, data: bytes, *, name: str | None = None, limits: Limits | None = None) -> Prediction:
-        """Classifies one encoded slice, or raises `InputRejected`."""
+    def predict(
+        self, data: bytes, *, name: str | None = None, limits: Limits | None = None, similar: int = 0
+    ) -> Prediction:
+        """Classifies one encoded slice and finds `similar` look-alikes, or raises `InputRejected`."""
         ...
 
 
@@ -31,10 +33,12 @@ class ServedModel:
     Attributes:
         predictor: verified and warm.
         metrics: its bundle's measured performance; None where none was measured.
+        has_look_alikes: whether it can name the training slices most like an input.
     """
 
     predictor: SlicePredictor
     metrics: dict[str, Any] | None = None
+    has_look_alikes: bool = False
 
     @property
     def version(self) -> str:
@@ -49,7 +53,7 @@ def load_model(directory: Path) -> ServedModel:
         BundleInvalid: it is damaged, or does not answer as when it was made.
     """
     predictor = Predictor.load(directory, threads=1)
-    return ServedModel(predictor, _measured(directory / METRICS))
+    return ServedModel(predictor, _measured(directory / METRICS), predictor.has_look_alikes)
 
 
 def _measured(path: Path) -> dict[str, Any] | None:

@@ -12,11 +12,13 @@ from typing import Literal, TypeVar
 
 from hilum.errors import BundleInvalid, HilumError, NotReady
 from hilum.imaging.decode import Limits
+from hilum.inference.neighbours import LookAlike, TrainingMatch
 from hilum.inference.predictor import Prediction
 from hilum.services.model import ServedModel
 from hilum.services.recent import RecentPrediction, RecentPredictions
 from hilum.services.workers import Workers
 
+MOST_LOOK_ALIKES = 20
 PREDICTION_SET_COVERAGE = 0.95
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,8 @@ class Answer:
     Attributes:
         id: names the answer for a while, see `RecentPredictions`.
         prediction_set: the fewest classes, by descending probability, that reach 0.95 together.
+        training_match: whether the model was trained on this file or slice, as far as its bundle tells.
+        look_alikes: the training slices most like this one; None where they were not asked for.
         wait_ms, compute_ms: spent in line, and on decoding and inference.
         The others are those of `hilum.inference.predictor.Prediction`.
     """
@@ -43,6 +47,8 @@ class Answer:
     prediction_set: tuple[str, ...]
     warnings: tuple[str, ...]
     model_version: str
+    training_match: TrainingMatch | None
+    look_alikes: tuple[LookAlike, ...] | None
     wait_ms: float
     compute_ms: float
 
@@ -125,6 +131,11 @@ class PredictionService:
             reasons.append("the server is shutting down")
         return tuple(reasons)
 
+    @property
+    def most_look_alikes(self) -> int:
+        """How many look-alikes may be asked for; 0 where the model names none or is not loaded."""
+        return MOST_LOOK_ALIKES if self._model is not None and self._model.has_look_alikes else 0
+
     def check_ready(self) -> None:
         """Returns where predictions can be answered.
 
@@ -136,16 +147,18 @@ class PredictionService:
             raise NotReady("the server is shutting down")
         _ = self.model
 
-    async def predict(self, data: bytes, *, name: str | None = None) -> Answer:
+    async def predict(self, data: bytes, *, name: str | None = None, similar: int = 0) -> Answer:
         """Classifies one encoded image or DICOM slice.
 
         Args:
             data: the file's bytes.
             name: what the caller calls the file; compared with its content only.
+            similar: so many look-alikes are looked up.
 
         Raises:
             InputRejected: the bytes are not a usable slice.
             Overloaded: too many wait already.
+            LookAlikesMissing: look-alikes are asked for and the model has none.
             NotReady, BundleInvalid: there is no model to answer.
         """
         predictor = self.model.predictor
@@ -154,7 +167,7 @@ class PredictionService:
 
         def work() -> tuple[Prediction, float, float]:
             started_at = time.perf_counter()
-            prediction = predictor.predict(data, name=name, limits=self.limits)
+            prediction = predictor.predict(data, name=name, limits=self.limits, similar=similar)
             self._recent.add(prediction_id, prediction)
             return prediction, started_at, time.perf_counter()
 
@@ -168,6 +181,8 @@ class PredictionService:
             prediction_set=prediction_set(prediction.probabilities),
             warnings=prediction.warnings,
             model_version=prediction.model_version,
+            training_match=prediction.training_match,
+            look_alikes=prediction.look_alikes,
             wait_ms=(started_at - admitted_at) * 1000,
             compute_ms=(ended_at - started_at) * 1000,
         )

@@ -7,6 +7,17 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class LookAlikeAnswer(BaseModel):
+    """A training slice that resembles the one asked about."""
+
+    class_name: str = Field(description="the label it was trained with")
+    name: str | None = Field(description="its path in the data set; null where the bundle keeps no names")
+    source: str = Field(description="the data set it comes from")
+    similarity: float = Field(
+        description="cosine of the two slices' features: 1 for the same slice, about 0 for any two"
+    )
+
+
 class PredictionAnswer(BaseModel):
     """The model's answer for one slice. Research use only: not a diagnosis."""
 
@@ -28,6 +39,9 @@ class PredictionAnswer(BaseModel):
                 "warnings": [],
                 "model_version": "efficientnet-lite0-20260101-0123abcd",
                 "latency_ms": 7.1,
+                "training_match": None,
+                "look_alikes": None,
+                "stored": True,
             }
         },
     )
@@ -46,7 +60,75 @@ class PredictionAnswer(BaseModel):
     )
     warnings: tuple[str, ...] = Field(description="codes of what to know about the input, such as `body-not-found`")
     model_version: str = Field(description="the model bundle that answered")
-    latency_ms: float = Field(description="from the first byte read to the answer, in the server")
+    latency_ms: float = Field(description="from the first byte read to the answer, before it was stored")
+    training_match: Literal["same-file", "same-slice"] | None = Field(
+        description="whether the model was trained on this file, or (looked for only with `similar`) on this slice "
+        "under another crop; null where not, or where the bundle keeps no list of its training slices"
+    )
+    look_alikes: tuple[LookAlikeAnswer, ...] | None = Field(
+        description="the `similar` training slices most like this one, the most similar first; null unless asked for"
+    )
+    stored: bool = Field(
+        default=False,
+        description="the answer is on disk and can be found under its id; false where it is only known here",
+    )
+
+
+class PredictionRecord(BaseModel):
+    """A prediction of the history."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    id: str
+    created_at: datetime = Field(description="when it was stored, in UTC")
+    image_sha256: str = Field(description="of the file that was sent; its name is not kept")
+    image_kept: bool = Field(description="whether the image is kept, and the answer can be explained")
+    predicted_class: str
+    decision: str
+    model_version: str
+    latency_ms: float
+    confirmed_class: str | None = Field(description="what a person confirmed the slice to show; null where nobody did")
+    answer: dict[str, Any] = Field(description="the answer as it was given, by the version of hilum that gave it")
+
+
+class PredictionPage(BaseModel):
+    """Some predictions, the newest first."""
+
+    predictions: list[PredictionRecord]
+    next: str | None = Field(description="the `cursor` of the next page; null on the last")
+
+
+class FeedbackRequest(BaseModel):
+    """What a person confirmed a slice to show."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    confirmed_class: str = Field(min_length=1, max_length=64, description="a class of the model's, or a new label")
+    is_new_label: bool = Field(
+        default=False, description="take a label the model does not know: lower-case letters, digits and underscores"
+    )
+
+
+class FeedbackAnswer(BaseModel):
+    """What is kept of a feedback: the slice becomes a labelled candidate."""
+
+    prediction_id: str
+    confirmed_class: str
+    is_new_label: bool
+    given_at: datetime
+
+
+class ReceiptAnswer(BaseModel):
+    """All that is needed to make a prediction again, and to notice where that gives another answer."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    created_at: datetime
+    image_sha256: str
+    provenance: dict[str, Any] = Field(
+        description="`model` (version, sha256 of its manifest and files), `preprocessing_sha256`, `versions`, `machine`"
+    )
+    answer: dict[str, Any] = Field(description="the answer as it was given")
 
 
 class BodyBox(BaseModel):
@@ -110,6 +192,7 @@ class LimitsAnswer(BaseModel):
     predictions_at_once: int
     predictions_waiting: int
     predictions_kept: int
+    look_alikes: int = Field(description="the most that `similar` may ask for; 0 where the model names none")
 
 
 class ProblemAnswer(BaseModel):

@@ -58,6 +58,7 @@ async def limits(context: ContextDep) -> LimitsAnswer:
         predictions_at_once=workers.threads,
         predictions_waiting=workers.max_waiting,
         predictions_kept=KEPT,
+        look_alikes=context.service.most_look_alikes,
     )
 
 

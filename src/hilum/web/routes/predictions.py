@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from hilum.services.prediction import MOST_LOOK_ALIKES
 from hilum.web.dependencies import ContextDep, ServiceDep
 from hilum.web.negotiation import preferred
 from hilum.web.routes.openapi import FILE_BODY, also_as, problems
-from hilum.web.schemas import BodyBox, ExplanationAnswer, PredictionAnswer, SliceSize
+from hilum.web.schemas import BodyBox, ExplanationAnswer, LookAlikeAnswer, PredictionAnswer, SliceSize
 
 router = APIRouter(tags=["predictions"])
 
+Similar = Annotated[int, Query(ge=0, le=MOST_LOOK_ALIKES, description="how many look-alikes to name")]
 
-@router.post("/predict", openapi_extra=FILE_BODY, responses=problems(400, 408, 413, 415, 422, 503))
-async def predict(request: Request, context: ContextDep) -> PredictionAnswer:
+
+@router.post("/predict", openapi_extra=FILE_BODY, responses=problems(400, 408, 409, 413, 415, 422, 503))
+async def predict(request: Request, context: ContextDep, similar: Similar = 0) -> PredictionAnswer:
     """Classifies one chest-CT slice. Research use only: not a diagnosis."""
     started_at = time.perf_counter()
     stages = context.instruments.stage_seconds
     context.service.check_ready()
     file = await context.uploads.read_file(request)
     stages.labels("upload").observe(time.perf_counter() - started_at)
-    answer = await context.service.predict(file.data, name=file.name)
+    answer = await context.service.predict(file.data, name=file.name, similar=similar)
     stages.labels("wait").observe(answer.wait_ms / 1000)
     stages.labels("compute").observe(answer.compute_ms / 1000)
     context.instruments.predictions.labels(answer.predicted_class, answer.decision, answer.model_version).inc()
     request.scope["hilum.model_version"] = answer.model_version
+    look_alikes = None
+    if answer.look_alikes is not None:
+        look_alikes = tuple(LookAlikeAnswer(**asdict(one)) for one in answer.look_alikes)
     return PredictionAnswer(
         id=answer.id,
         predicted_class=answer.predicted_class,
@@ -38,6 +46,8 @@ async def predict(request: Request, context: ContextDep) -> PredictionAnswer:
         warnings=answer.warnings,
         model_version=answer.model_version,
         latency_ms=round((time.perf_counter() - started_at) * 1000, 2),
+        training_match=answer.training_match,
+        look_alikes=look_alikes,
     )
 
 

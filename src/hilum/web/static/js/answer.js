@@ -1,5 +1,6 @@
 // The panel beside the picture: an answer, a refusal or neither. Text is set as text, whoever wrote it.
 import { drawProbabilities } from "./chart.js";
+import { showLookAlikes } from "./lookalikes.js";
 import { className, decision, list, asProbability, warning } from "./words.js";
 
 const element = (id) => document.getElementById(id);
@@ -27,6 +28,7 @@ export function showAnswer(answer, isSynthetic) {
   showProbabilities(answer.probabilities);
   showSet(answer.prediction_set, Object.keys(answer.probabilities).length);
   showWarnings(answer.warnings);
+  showLookAlikes(answer);
   setText("model", answer.model_version);
   setText("latency", `${answer.latency_ms.toFixed(0)} ms`);
   setText("prediction-id", answer.id);

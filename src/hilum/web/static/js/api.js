@@ -34,11 +34,26 @@ async function problemOf(response) {
   }
 }
 
+const LOOK_ALIKES = 5;
+let knowsLookAlikes = false;
+
+/** How many look-alikes to ask for: none of a model that keeps no list of its training slices. */
+async function wantedLookAlikes() {
+  if (knowsLookAlikes) return LOOK_ALIKES;
+  try {
+    const response = await request("/limits", { headers: { Accept: "application/json" } });
+    knowsLookAlikes = (await response.json()).look_alikes >= LOOK_ALIKES;
+  } catch {
+    return 0;
+  }
+  return knowsLookAlikes ? LOOK_ALIKES : 0;
+}
+
 /** Sends one file; resolves to the answer or rejects with a Refusal. */
 export async function classify(blob, name, signal) {
   const body = new FormData();
   body.append("file", blob, name);
-  const response = await request("/predict", { method: "POST", body, signal });
+  const response = await request(`/predict?similar=${await wantedLookAlikes()}`, { method: "POST", body, signal });
   return response.json();
 }
 

@@ -8,6 +8,7 @@ const WARNINGS = {
   "color-image": "The picture is in colour. CT slices are grey; the colours were turned into grey.",
   "extension-mismatch": "The file’s name says another format than its content. The content was used.",
   "icc-profile-corrupt": "The picture’s colour profile is damaged and was ignored.",
+  "training-image": "The model was trained on this very slice, so its answer here says nothing about how good it is.",
   "lossy-compression": "The slice was compressed with loss, which can remove fine detail.",
 };
 
@@ -50,7 +51,8 @@ export function decision(answer) {
   return { label: "A person should review", note: reviewNote(answer.warnings) };
 }
 
-function reviewNote(warnings) {
+function reviewNote(codes) {
+  const warnings = codes.filter((code) => code !== "training-image");
   if (warnings.some((code) => DOUBTFUL.includes(code))) {
     return "The picture may not be a chest CT slice, so the answer should not be relied on.";
   }
