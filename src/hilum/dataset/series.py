@@ -22,7 +22,7 @@ from hilum.dataset.neighbours import Pairs, nearest, unit_vectors
 
 _MIN_AGREEMENT = 0.4
 _MAX_P = 0.01
-_MIN_IMAGES = 10
+_MIN_IMAGES = 20
 _PERMUTATIONS = 999
 _STEP = 2
 """Numbers at most this far apart follow each other: some slices are always missing."""
