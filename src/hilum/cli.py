@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hilum.errors import DatasetNotFound, HilumError, InputRejected, TrainingFailed
+from hilum.errors import BundleInvalid, DatasetNotFound, HilumError, InputRejected, NotAChestCt, TrainingFailed
 from hilum.state_commands import db
 
 if TYPE_CHECKING:
+    from hilum.dataset.importer import GroupsBy
     from hilum.dataset.manifest import DatasetManifest
+    from hilum.dataset.scan import Scan
     from hilum.inference.predictor import Prediction, Predictor
     from hilum.settings import Settings
+    from hilum.terminal import TerminalProgress
 
 _EPILOG = """\b
 Exit codes: 0 done, 1 unexpected, 2 wrong usage, 3 an input cannot be used, 4 a data set cannot be used,
@@ -102,7 +105,7 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
             if explain:
                 _write_heat_map(prediction, explain)
         except InputRejected as error:
-            rows.append({"file": str(file), "code": error.code, "detail": error.detail})
+            rows.append({"file": str(file), **_refusal(error)})
             worst = error.exit_code
         if as_json:
             click.echo(json.dumps(rows[-1]))
@@ -131,14 +134,19 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
 @click.option("--also", multiple=True, help="A further data set to learn from; may be given again.")
 @click.option("--coarse", multiple=True, metavar="LABEL=CLASS+…", help="A label that may be any of several classes.")
 @click.option("--ignore", multiple=True, metavar="LABEL", help="A label to leave out; may be given again.")
+@click.option(
+    "--gate", "gate_from", type=click.Path(path_type=Path), help="Bundle to take the gate of [the reference]."
+)
 @click.option("--anonymous-neighbours", is_flag=True, help="Leave the training slices' names out of the bundle.")
 def train(
     data: str,
     out: Path,
     arch: str,
+    *,
     also: tuple[str, ...],
     coarse: tuple[str, ...],
     ignore: tuple[str, ...],
+    gate_from: Path | None,
     **options: Any,
 ) -> None:
     """Train a model; killed, the same command goes on where it was.
@@ -164,7 +172,9 @@ def train(
     others = [_dataset(source) for source in also]
     settings = TrainingSettings(architecture=arch, **options)
     with TerminalProgress() as progress:
-        train_model(manifest, out, settings, progress, also=others, scheme=scheme)
+        train_model(
+            manifest, out, settings, progress, also=others, scheme=scheme, gate_from=gate_from or _gate_source()
+        )
     click.echo(f"bundle written to {out}; measure it with: hilum evaluate --model {out} --data {data}")
 
 
@@ -204,6 +214,40 @@ def evaluate(model: Path | None, data: str, split: str, out: Path | None, *, qui
     click.echo(f"written to {folder}", err=True)
 
 
+@main.command()
+@click.argument("data")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for audit.html, audit.json and pictures.")
+@click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON instead of text.")
+@click.option(
+    "--probe/--no-probe",
+    default=True,
+    show_default=True,
+    help="Measure shortcuts and what the findings do to a score (needs the training packages).",
+)
+def audit(data: str, out: Path | None, *, as_json: bool, probe: bool) -> None:
+    """Find copies, leaks, conflicts and shortcuts in a data set, and say what they do to a score.
+
+    \b
+    Examples:
+      hilum audit path/to/dataset
+      hilum audit path/to/dataset --out audit
+    """
+    from hilum.dataset.audit.auditing import audit as audit_scan
+    from hilum.dataset.audit.report import write_report
+    from hilum.terminal import TerminalProgress, print_audit
+
+    with TerminalProgress() as progress:
+        scan = _scan(data, progress)
+        with _training_packages():
+            found = audit_scan(scan, with_probe=probe, progress=progress)
+    if as_json:
+        click.echo(json.dumps(found.to_dict()))
+    else:
+        print_audit(found)
+    if out:
+        click.echo(f"written to {write_report(found, scan.manifest.root, out)}", err=True)
+
+
 @main.group()
 def dataset() -> None:
     """Read labelled data sets."""
@@ -212,7 +256,14 @@ def dataset() -> None:
 @dataset.command("import")
 @click.argument("source")
 @click.option("--out", type=click.Path(path_type=Path), help="Manifest to write [HILUM_HOME/datasets/NAME.json].")
-def dataset_import(source: str, out: Path | None) -> None:
+@click.option(
+    "--groups",
+    type=click.Choice(["near-copies", "series", "given"]),
+    default="near-copies",
+    show_default=True,
+    help="What makes a group: near copies, also series named in file names, or only what groups.csv says.",
+)
+def dataset_import(source: str, out: Path | None, groups: GroupsBy) -> None:
     """Read a folder, a zip or kaggle:OWNER/NAME and write its manifest.
 
     \b
@@ -223,7 +274,7 @@ def dataset_import(source: str, out: Path | None) -> None:
     """
     from hilum.terminal import print_dataset
 
-    manifest = _import(source)
+    manifest = _import(source, groups)
     out = out or _settings().home / "datasets" / f"{manifest.source}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     manifest.save(out)
@@ -255,6 +306,67 @@ def models_show(bundle: Path | None, *, as_json: bool) -> None:
         print_bundle(predictor.manifest, _bundle_path(bundle))
 
 
+@main.group()
+def gate() -> None:
+    """Tell chest CT slices from other pictures."""
+
+
+@gate.command("fit")
+@click.option("--chest", "chest", multiple=True, required=True, help="Chest CT data set; may be given again.")
+@click.option("--other", "others", multiple=True, required=True, help="Folder of other pictures, a folder a kind.")
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="Bundle that gets the gate.")
+def gate_fit(chest: tuple[str, ...], others: tuple[str, ...], model: Path) -> None:
+    """Fit a bundle's gate and say how well it does on pictures it was not fitted on.
+
+    \b
+    Example:
+      hilum gate fit --chest path/to/dataset --other path/to/not-chest-ct --model models/mine
+    """
+    from hilum.dataset.importer import import_dataset
+    from hilum.terminal import TerminalProgress, print_gate_report
+
+    with _training_packages():
+        from hilum.training.gate.fit import fit_gate
+
+    slices = [_dataset(source) for source in chest]
+    pictures = [import_dataset(Path(source)) for source in others]
+    with TerminalProgress() as progress:
+        report = fit_gate(slices, pictures, model, progress)
+    print_gate_report(report)
+    click.echo(f"gate written to {model}")
+
+
+@gate.command("check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--model", type=click.Path(path_type=Path), help="Bundle to use [HILUM_MODEL, the reference model].")
+def gate_check(files: tuple[Path, ...], model: Path | None) -> None:
+    """Say of each file whether the gate takes it for an axial chest CT slice.
+
+    \b
+    Example:
+      hilum gate check slice.png photo.jpg
+    """
+    from hilum.imaging.decode import decode
+    from hilum.inference.bundle import open_bundle
+
+    loaded = open_bundle(_bundle_path(model)).load_gate(threads=1)
+    if loaded is None:
+        raise BundleInvalid("the bundle has no gate; add one with `hilum gate fit`")
+    worst = 0
+    for file in files:
+        try:
+            verdict = loaded.judge(decode(_read_input(file), name=file.name).pixels)
+        except InputRejected as error:
+            click.echo(f"{file}: refused, {error.code}: {error.detail}")
+            worst = error.exit_code
+            continue
+        said = "refused" if verdict.is_refused else "unusual" if verdict.is_unusual else "chest CT"
+        otherwise = "" if said == "chest CT" else f", looks like {verdict.looks_like}"
+        click.echo(f"{file}: {said} ({verdict.score:.3f}){otherwise}")
+        worst = InputRejected.exit_code if verdict.is_refused else worst
+    sys.exit(worst)
+
+
 main.add_command(db)
 
 
@@ -281,6 +393,17 @@ def _settings(**given: Any) -> Settings:
         raise click.UsageError(f"a setting is wrong: {faults}") from error
 
 
+def _gate_source() -> Path | None:
+    """The reference model, whose gate a new bundle inherits; None where there is none to inherit."""
+    from hilum.inference.bundle import gate_of
+    from hilum.services.reference import reference_bundle
+
+    try:
+        return reference_bundle() if gate_of(reference_bundle()) else None
+    except BundleInvalid:
+        return None
+
+
 def _bundle_path(model: Path | None) -> Path:
     from hilum.services.reference import reference_bundle
 
@@ -304,25 +427,43 @@ def _dataset(source: str) -> DatasetManifest:
     return _import(source)
 
 
-def _import(source: str) -> DatasetManifest:
+def _import(source: str, groups: GroupsBy = "near-copies") -> DatasetManifest:
     from hilum.dataset.importer import import_dataset
-    from hilum.dataset.kaggle import download
     from hilum.dataset.splits import with_test_split
     from hilum.terminal import TerminalProgress
+
+    path, place = _located(source)
+    with TerminalProgress() as progress:
+        manifest = import_dataset(path, groups=groups, progress=_file_counter(progress, "import"), **place)
+    with _training_packages():  # scikit-learn makes the folds
+        return with_test_split(manifest)
+
+
+def _scan(source: str, progress: TerminalProgress) -> Scan:
+    """Reads a data set for the audit: as it was delivered, without a split made here."""
+    from hilum.dataset.importer import read_dataset
+    from hilum.dataset.scan import scan_manifest
+
+    if source.endswith(".json"):
+        return scan_manifest(_dataset(source), progress=_file_counter(progress, "read"))
+    path, place = _located(source)
+    return read_dataset(path, progress=_file_counter(progress, "read"), **place)
+
+
+def _located(source: str) -> tuple[Path, dict[str, Any]]:
+    """Where a data set lies, downloaded if need be; where its zip goes; and its name if not the folder's."""
+    from hilum.dataset.kaggle import download
 
     scheme, _, handle = source.partition(":")
     is_kaggle = scheme == "kaggle" and bool(handle)
     path = download(handle) if is_kaggle else Path(source).absolute()
     home = _settings().home / "datasets" / path.stem if path.is_file() else None
-    with TerminalProgress() as progress:
-        manifest = import_dataset(
-            path,
-            extract_to=home,
-            source_name=handle.split("/")[1] if is_kaggle else None,  # its folder is named after the version
-            progress=lambda done, of: progress("import", done / of, f"{done}/{of} files"),
-        )
-    with _training_packages():  # scikit-learn makes the folds
-        return with_test_split(manifest)
+    name = handle.split("/")[1] if is_kaggle else None  # its folder is named after the version
+    return path, {"extract_to": home, "source_name": name}
+
+
+def _file_counter(progress: TerminalProgress, stage: str) -> Callable[[int, int], None]:
+    return lambda done, of: progress(stage, done / of, f"{done}/{of} files")
 
 
 def _coarse_label(option: str) -> tuple[str, list[str]]:
@@ -351,6 +492,11 @@ def _as_json(prediction: Prediction) -> dict[str, Any]:
         "training_match": prediction.training_match,
         **({} if prediction.look_alikes is None else {"look_alikes": [asdict(one) for one in prediction.look_alikes]}),
     }
+
+
+def _refusal(error: InputRejected) -> dict[str, Any]:
+    reasons = {"reasons": list(error.reasons)} if isinstance(error, NotAChestCt) else {}
+    return {"code": error.code, "detail": error.detail, **reasons}
 
 
 def _write_heat_map(prediction: Prediction, file: Path) -> None:

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from hilum.dataset.audit.finding import Audit
     from hilum.dataset.manifest import DatasetManifest
     from hilum.evaluation import Figure
     from hilum.inference.manifest import Manifest
     from hilum.training.assessment import Assessment
+    from hilum.training.gate.fit import GateReport
     from hilum.training.probes.findings import FeatureImportance
 
 _LOG_EVERY_S = 15.0
@@ -163,6 +166,31 @@ def _importance(importance: FeatureImportance) -> Table:
     return shown
 
 
+def print_audit(audit: Audit) -> None:
+    """Each finding with what it does to a score and what to do, then what the probe scores."""
+    console = _console()
+    console.print(
+        f"{escape(audit.dataset)}: {audit.n_images} images, {audit.n_distinct} different, "
+        f"{audit.n_refused} files refused; {len(audit.findings)} findings\n"
+    )
+    colours = {"error": "red", "warning": "yellow", "note": "blue"}
+    for finding in audit.findings:
+        colour = colours[finding.severity]
+        console.print(f"[bold {colour}]{finding.severity}[/] [bold]{finding.code}[/]", highlight=False)
+        for label, words in (("", finding.sentence), ("score: ", finding.effect), ("do: ", finding.remedy)):
+            if words:
+                console.print(Padding(f"[dim]{label}[/]{escape(words)}", (0, 0, 0, 2)), highlight=False)
+        console.print()
+    if audit.scores:
+        table = Table(box=box.SIMPLE)
+        for heading in ("probe", "score", "95 % interval", "n", "guessing"):
+            table.add_column(heading, justify="left" if heading == "probe" else "right")
+        for plan, score in audit.scores.items():
+            interval = f"{score.low:.1%} – {score.high:.1%}"
+            table.add_row(plan, f"{score.value:.1%}", interval, str(score.n), f"{score.majority:.1%}")
+        console.print(table)
+
+
 def print_dataset(manifest: DatasetManifest) -> None:
     """Images by split and class, and what was found wrong."""
     console = _console()
@@ -185,6 +213,25 @@ def print_dataset(manifest: DatasetManifest) -> None:
         console.print(f"  refused: {escape(file.path)}: {file.code}")
 
 
+def print_gate_report(report: GateReport) -> None:
+    """What a gate refuses of pictures it was not fitted on, and the pictures to look at."""
+    console = _console()
+    settings = report.settings
+    console.print(f"refused below {settings.refuse_below:.3f}, a warning below {settings.unusual_below:.3f}")
+    table = Table(box=box.SIMPLE)
+    for heading in ("pictures", "refused", "n", "share", "95 % interval", "warned"):
+        table.add_column(heading, justify="left" if heading == "pictures" else "right")
+    for row in settings.measured:
+        interval = f"{row.low:.3f} – {row.high:.3f}"
+        share = f"{row.refused / row.n:.3f}"
+        table.add_row(escape(row.pictures), str(row.refused), str(row.n), share, interval, str(row.unusual))
+    console.print(table)
+    for name, score, looks_like in report.doubtful:
+        console.print(f"  chest slice to look at: {escape(name)} ({score:.3f}), looks like {looks_like}")
+    for name, score, looks_like in report.missed:
+        console.print(f"  let through without a warning: {escape(name)} ({score:.3f}), else {looks_like}")
+
+
 def print_bundle(manifest: Manifest, directory: Path) -> None:
     """What a bundle says of itself; printed only after it was verified."""
     table = Table(box=box.SIMPLE, show_header=False)
@@ -197,6 +244,7 @@ def print_bundle(manifest: Manifest, directory: Path) -> None:
         "graphs": ", ".join(manifest.engine_files),
         "temperature": f"{manifest.temperature:.3f}",
         "confident above": f"{manifest.confident_above:.2f}",
+        "gate": f"refuses below {manifest.gate.refuse_below:.3f}" if manifest.gate else "none: classifies any picture",
         "trained": f"{manifest.created_at:%Y-%m-%d}, hilum {manifest.hilum_version}, code {manifest.code_version}",
         "data set": manifest.dataset_digest[:16],
         "verified": f"{len(manifest.files)} file hashes and the golden predictions",
