@@ -53,7 +53,8 @@ async function wantedLookAlikes() {
 export async function classify(blob, name, signal) {
   const body = new FormData();
   body.append("file", blob, name);
-  const response = await request(`/predict?similar=${await wantedLookAlikes()}`, { method: "POST", body, signal });
+  const similar = await wantedLookAlikes();
+  const response = await request(similar ? `/predict?similar=${similar}` : "/predict", { method: "POST", body, signal });
   return response.json();
 }
 
