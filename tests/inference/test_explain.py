@@ -50,6 +50,19 @@ def test_nothing_activated_is_wholly_transparent() -> None:
     assert not picture[..., 3].any()
 
 
+def test_the_picture_has_the_colours_and_the_opacity_of_the_heat() -> None:
+    explanation = _explanation(np.array([[0, 1], [2, 4]], np.float32))
+    heat = heat_map(explanation)
+
+    picture = cv2.imdecode(np.frombuffer(heat_map_png(explanation), np.uint8), cv2.IMREAD_UNCHANGED)
+
+    expected = cv2.applyColorMap(np.rint(heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    assert picture.shape == (512, 512, 4)
+    assert (picture[..., :3] == expected).all()
+    assert (picture[heat < 0.11][:, 3] == 0).all()
+    assert picture[heat > 0.99][:, 3].min() > 250
+
+
 def test_a_large_slice_gets_a_capped_heat_map_of_its_proportions() -> None:
     explanation = _explanation(np.ones((4, 4), np.float32), height=4096, width=2048)
 
@@ -104,6 +117,7 @@ def test_the_overlay_keeps_the_slice_where_nothing_was_activated() -> None:
         probabilities={"normal": 1.0},
         cancer_probability=None,
         decision="confident",
+        prediction_set=("normal",),
         warnings=(),
         model_version="test",
         activation_map=activation,

@@ -1,5 +1,8 @@
 // What was measured of the served model. Knows metrics.json and its section of the page.
 import { measuredPerformance, Refusal } from "./api.js";
+import { showImportance } from "./importance.js";
+import { showHeatCheck, showRobustness } from "./robustness.js";
+import { showSplits } from "./splits.js";
 import { percent } from "./words.js";
 
 const element = (id) => document.getElementById(id);
@@ -67,6 +70,10 @@ function show(metrics) {
   element("figures").replaceChildren(...cards);
   element("figures").hidden = cards.length === 0;
   element("performance-note").replaceChildren(...note(metrics));
+  showSplits(metrics.split_truth, metrics.external);
+  showImportance(metrics.feature_importance);
+  showRobustness(metrics.robustness);
+  showHeatCheck(metrics.explanation_check);
 }
 
 export async function showPerformance() {

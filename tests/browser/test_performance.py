@@ -1,0 +1,107 @@
+"""What the page shows of a model's measured behaviour: the figures are those that the probes found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from hilum.imaging.phantoms import draw_phantom
+from hilum.inference.predictor import Predictor
+from hilum.training.probes.cases import Cases
+from hilum.training.probes.findings import probe
+
+_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_SENTENCE = "The answer 'normal' changes when only <b>brightness</b> changes: 12 of 54."
+_FIGURE = {"value": 0.812, "low": 0.777, "high": 0.846, "n": 577}
+
+
+@pytest.fixture(scope="module")
+def measured(tiny_bundle: Path) -> dict[str, Any]:
+    """The tiny bundle's metrics with what the probes find of it, and rows of other splits."""
+    slices = [draw_phantom(seed, side=128) for seed in range(8)]
+    cases = Cases.of(Predictor.load(tiny_bundle), slices, ["png"] * 8, np.arange(8) % 4)
+    found = probe(cases, tiny_bundle / "model.onnx", lambda stage, share, words: None).to_dict()
+    found["feature_importance"]["sentences"] = [_SENTENCE]
+    metrics: dict[str, Any] = json.loads((tiny_bundle / "metrics.json").read_text())
+    row = {"n": 577, "accuracy": _FIGURE, "macro_f1": _FIGURE, "note": "no group on both sides"}
+    truth = [{"name": name, **row} for name in ("official test", "grouped cross-validation")]
+    other = {"name": "iq-oth-nccd", "n": 180, "note": ""} | dict.fromkeys(
+        ("auroc", "sensitivity", "specificity"), _FIGURE
+    )
+    return metrics | found | {"split_truth": truth, "external": [other], "model_version": "tiny"}
+
+
+@pytest.fixture
+def shown(page: Page, measured: dict[str, Any]) -> Page:
+    """The page with these metrics."""
+    page.route("**/metrics", lambda route: route.fulfill(json=measured))
+    page.reload()
+    expect(page.locator("#robustness")).to_be_visible()
+    return page
+
+
+def test_bars_show_the_importance_of_regions_and_properties(shown: Page, measured: dict[str, Any]) -> None:
+    importance = measured["feature_importance"]
+    for chart, rows, measure in (
+        ("regions-chart", importance["regions"], "probability_drop"),
+        ("properties-chart", importance["properties"], "probability_change"),
+    ):
+        drawn = shown.evaluate(f"Chart.getChart('{chart}').data.datasets[0].data")
+        assert drawn == pytest.approx([row[measure]["value"] for row in rows])
+    labels = shown.evaluate("Chart.getChart('regions-chart').data.labels")
+    assert {"Left lung", "Right lung", "Mediastinum", "Chest wall", "Outside"} <= set(labels)
+
+
+def test_the_importance_can_be_seen_by_class(shown: Page, measured: dict[str, Any]) -> None:
+    shown.get_by_label("Slices of").select_option("normal")
+    drawn = shown.evaluate("Chart.getChart('regions-chart').data.datasets[0].data")
+    rows = measured["feature_importance"]["regions"]
+    of_normal = [next(c for c in row["per_class"] if c["class_name"] == "normal") for row in rows]
+    assert drawn == pytest.approx([row["probability_drop"]["value"] for row in of_normal])
+
+
+def test_a_shortcut_is_told_in_words_and_never_as_markup(shown: Page) -> None:
+    expect(shown.locator("#shortcuts li")).to_have_text(_SENTENCE)
+    assert shown.locator("#shortcuts b").count() == 0
+
+
+def test_the_robustness_table_names_its_worst_row(shown: Page, measured: dict[str, Any]) -> None:
+    robustness = measured["robustness"]
+    expect(shown.locator("#robustness-worst")).to_have_text(robustness["sentence"])
+    shown.get_by_text("Every perturbation").click()
+    expect(shown.locator("#robustness-rows tr")).to_have_count(len(robustness["rows"]) + 1)
+    expect(shown.locator("#robustness-rows tr.is-worst th")).to_have_text(robustness["worst"])
+
+
+def test_splits_stand_side_by_side_with_their_intervals(shown: Page) -> None:
+    rows = shown.locator("#splits-rows tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("official test")
+    expect(rows.last).to_contain_text("81.2\u00a0%")
+    expect(rows.last).to_contain_text("77.7\u00a0% to 84.6\u00a0%")
+    expect(shown.locator("#external-rows")).to_contain_text("iq-oth-nccd")
+
+
+def test_the_heat_check_is_told_in_words(shown: Page) -> None:
+    expect(shown.locator("#heat-check-list li")).to_have_count(4)
+    expect(shown.locator("#heat-check-list")).to_contain_text("inside lungs and mediastinum")
+
+
+def test_a_narrow_screen_shows_all_of_it_without_scrolling_sideways(shown: Page) -> None:
+    shown.set_viewport_size({"width": 360, "height": 740})
+    for summary in shown.locator(".measured summary").all():
+        summary.click()
+    assert shown.evaluate(_OVERFLOW) <= 0
+    width = shown.locator("#regions-chart").bounding_box()
+    assert width is not None
+    assert 200 < width["width"] <= 360
+
+
+def test_what_was_not_probed_is_not_shown(page: Page) -> None:
+    for part in ("splits", "external", "importance", "robustness", "heat-check"):
+        expect(page.locator(f"#{part}")).to_be_hidden()
