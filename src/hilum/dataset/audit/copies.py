@@ -118,7 +118,7 @@ def hidden_copies(evidence: Evidence) -> Finding | None:
             f"{figures['as_cropped_0.99']} above 0.99."
         ),
         figures=figures,
-        files=tuple(sorted(records[twin.left].path for twin in same_slice)),
+        files=tuple(sorted(records[twin.left].path for twin in twins if twin.aligned > ALIGNED_COPY)),
         remedy="Whole-image hashes cannot see this; leave these images out of the test, or split by patient.",
         pairs=tuple(
             Pair(
@@ -138,11 +138,28 @@ def conflicting_labels(evidence: Evidence) -> Finding | None:
     records = evidence.records
     left, right, cosines = evidence.pairs
     near = [
-        Pair(records[i].path, records[j].path, float(c), f"{records[i].class_name} and {records[j].class_name}")
+        Pair(
+            records[i].path,
+            records[j].path,
+            float(c),
+            f"near copies as {records[i].class_name} and {records[j].class_name}",
+        )
         for i, j, c in zip(left.tolist(), right.tolist(), cosines.tolist(), strict=True)
         if records[i].class_name != records[j].class_name
     ]
-    if not conflicts and not near:
+    hidden = [
+        Pair(
+            records[twin.left].path,
+            records[twin.right].path,
+            twin.aligned,
+            f"one slice, cropped otherwise, as {records[twin.left].class_name} and {records[twin.right].class_name}",
+        )
+        for twin in evidence.twins
+        if twin.aligned > LEVELS[-1]
+        and twin.cosine <= NEAR_COPY
+        and records[twin.left].class_name != records[twin.right].class_name
+    ]
+    if not conflicts and not near and not hidden:
         return None
     exact = [
         Pair(conflict.paths[0], conflict.paths[-1], 1.0, f"the same bytes as {' and as '.join(conflict.class_names)}")
@@ -154,15 +171,17 @@ def conflicting_labels(evidence: Evidence) -> Finding | None:
         plural = "s stand" if len(exact) > 1 else " stands"
         parts.append(f"{len(exact)} content{plural} under two classes ({names})")
     if near:
-        parts.append(f"{len(near)} pair{'s' if len(near) > 1 else ''} of near copies carry different classes")
+        parts.append(f"{len(near)} pair{'s' if len(near) > 1 else ''} of near copies with different classes")
+    if hidden:
+        parts.append(f"{len(hidden)} slice{'s' if len(hidden) > 1 else ''} under two crops with different classes")
     return Finding(
         code="conflicting-labels",
         severity="warning",
-        sentence=f"{', and '.join(parts)}: at least one label of each is wrong.",
-        figures={"contents": len(exact), "near_pairs": len(near)},
+        sentence=f"{'; '.join(parts)}: at least one label of each is wrong.",
+        figures={"contents": len(exact), "near_pairs": len(near), "hidden_pairs": len(hidden)},
         files=tuple(sorted({path for conflict in conflicts for path in conflict.paths})),
         remedy="Ask whoever labelled them; until then train on none of the identical ones (hilum leaves them out).",
-        pairs=tuple(exact + sorted(near, key=lambda pair: -pair.likeness))[:_SHOWN],
+        pairs=tuple(exact + sorted(near + hidden, key=lambda pair: -pair.likeness))[:_SHOWN],
     )
 
 

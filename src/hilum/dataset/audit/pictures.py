@@ -50,7 +50,7 @@ def _row(root: Path, pair: Pair) -> NDArray[np.uint8]:
         top = _CAPTION + (_TILE - height) // 2
         row[top : top + height, left + (_TILE - across) // 2 : left + (_TILE - across) // 2 + across] = tile
     _write(row, f"{_short(pair.left)}  |  {_short(pair.right)}", 15)
-    _write(row, f"{pair.note} (likeness {pair.likeness:.3f}); right: cropped to the body", 33)
+    _write(row, f"{pair.note}; right, the bodies", 33)
     return row
 
 
