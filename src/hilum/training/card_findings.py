@@ -108,7 +108,7 @@ tissue, the outside with air. A property is exchanged with that of another, rand
 
 A sentence stands here where, surely (95 % interval), more than {CHANGED_SHARE:.0%} of a class's answers change with a
 property or with what lies outside the body, or more than {KEPT_SHARE:.0%} of a cancer's answers stay with lungs and
-mediastinum filled, or the chest wall carries a class more than all that lies inside it."""
+mediastinum filled, or the chest wall carries a class more than either lung or the mediastinum does."""
 
 
 def robustness_section(robustness: Robustness) -> str:

@@ -29,7 +29,7 @@ def shortcut_sentences(
     Shares are of the slices answered with a class, and count from the lower end of their 95 % interval (Wilson). There
     is a sentence where more than `CHANGED_SHARE` of the answers change though only a property of the picture, or what
     lies outside the body, was changed; where more than `KEPT_SHARE` of a cancer's answers stay with lungs and
-    mediastinum filled; and where the chest wall matters more to a class than all inside it: a tumour is seldom there.
+    mediastinum filled; and where the chest wall matters more to a class than either lung or the mediastinum.
     """
     causes = [(_WORDS.get(row.name, row.name), row.effect) for row in properties]
     by_region = {row.region: row.effect for row in regions}
