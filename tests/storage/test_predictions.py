@@ -109,16 +109,6 @@ def test_old_predictions_are_deleted_with_their_feedback(database: Database) -> 
         assert feedback.find(connection, prediction(0).id) is None
 
 
-def test_a_provenance_lives_as_long_as_a_prediction_names_it(database: Database) -> None:
-    keep(database, prediction(0))
-    with database.writing() as connection:
-        predictions.delete_unused_provenances(connection)
-        assert predictions.find_provenance(connection, PROVENANCE) is not None
-        predictions.delete_until(connection, NOON + timedelta(days=1), limit=10)
-        predictions.delete_unused_provenances(connection)
-        assert predictions.find_provenance(connection, PROVENANCE) is None
-
-
 def test_knows_which_images_are_in_use(database: Database) -> None:
     keep(database, prediction(0), prediction(1, is_image_kept=False))
     asked = [prediction(number).image_sha256 for number in range(3)]

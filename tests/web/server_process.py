@@ -56,9 +56,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running_server(
-    bundle: Path, log: Path, settings: dict[str, str] | None = None
-) -> Iterator[RunningServer]:
+def running_server(bundle: Path, log: Path, settings: dict[str, str] | None = None) -> Iterator[RunningServer]:
     """Serves `bundle` on a free port of this machine, once it is ready, until the block ends."""
     port = _free_port()
     home = {"HILUM_HOME": str(log.parent / "home")}

@@ -11,9 +11,13 @@ from fastapi.testclient import TestClient
 
 from hilum.imaging.decode import Limits
 from hilum.inference.predictor import Prediction
+from hilum.services.history import History
 from hilum.services.model import ServedModel, load_model
 from hilum.services.prediction import PredictionService
 from hilum.services.workers import Workers
+from hilum.storage.blobs import folder_url, open_blobs
+from hilum.storage.database import Database
+from hilum.storage.schema import upgrade
 from hilum.web.app import create_app
 from hilum.web.uploads import UploadLimits
 
@@ -24,10 +28,15 @@ MULTIPART = {"content-type": "multipart/form-data; boundary=b0undary"}
 
 @contextmanager
 def serving(
-    service: PredictionService, *, limits: UploadLimits | None = None, raises: bool = True, is_ready: bool = True
+    service: PredictionService,
+    *,
+    history: History | None = None,
+    limits: UploadLimits | None = None,
+    raises: bool = True,
+    is_ready: bool = True,
 ) -> Iterator[TestClient]:
     """A client of an app around `service`, once its model is loaded."""
-    app = create_app(service, upload_limits=limits, allowed_hosts=HOSTS)
+    app = create_app(service, history=history, upload_limits=limits, allowed_hosts=HOSTS)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=raises) as client:
         if is_ready:
             service.loaded.wait(10)
@@ -37,6 +46,14 @@ def serving(
 def tiny_service(bundle: Path, *, threads: int = 1, max_waiting: int = 8) -> PredictionService:
     """A service of the tiny bundle."""
     return PredictionService(lambda: load_model(bundle), workers=Workers(threads=threads, max_waiting=max_waiting))
+
+
+def open_history(url: str, folder: Path, *, keeps_images: bool = True, retention_days: int = 0) -> History:
+    """A history in the database at `url`, which gets the newest tables, with its images in `folder`."""
+    database = Database(url)
+    upgrade(database)
+    blobs = open_blobs(folder_url(folder), "slices")
+    return History(database, blobs, keeps_images=keeps_images, retention_days=retention_days)
 
 
 class HeldPredictor:

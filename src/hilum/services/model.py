@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from hilum.imaging.decode import Limits
 from hilum.inference.bundle import METRICS
 from hilum.inference.manifest import Manifest
 from hilum.inference.predictor import Prediction, Predictor
+from hilum.services.provenance import Provenance, provenance_of
 
 
 class SlicePredictor(Protocol):
@@ -44,6 +46,11 @@ class ServedModel:
     def version(self) -> str:
         """The bundle's unique name."""
         return self.predictor.manifest.model_version
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """What its answers come from."""
+        return provenance_of(self.predictor.manifest)
 
 
 def load_model(directory: Path) -> ServedModel:

@@ -1,4 +1,4 @@
-"""Answers for one slice: admission, the model, the record of recent answers. Knows no HTTP."""
+"""Answers for one slice: admission, the model, pictures of recent answers. Knows no HTTP and no history."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from hilum.imaging.decode import Limits
 from hilum.inference.neighbours import LookAlike, TrainingMatch
 from hilum.inference.predictor import Prediction
 from hilum.services.model import ServedModel
+from hilum.services.provenance import Provenance
 from hilum.services.recent import RecentPrediction, RecentPredictions
 from hilum.services.workers import Workers
 
 MOST_LOOK_ALIKES = 20
-PREDICTION_SET_COVERAGE = 0.95
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +31,10 @@ class Answer:
     """What a caller is told about one slice.
 
     Attributes:
-        id: names the answer for a while, see `RecentPredictions`.
-        prediction_set: the fewest classes, by descending probability, that reach 0.95 together.
+        id: names the answer.
         training_match: whether the model was trained on this file or slice, as far as its bundle tells.
         look_alikes: the training slices most like this one; None where they were not asked for.
+        provenance: the files and the software it came from.
         wait_ms, compute_ms: spent in line, and on decoding and inference.
         The others are those of `hilum.inference.predictor.Prediction`.
     """
@@ -49,20 +49,9 @@ class Answer:
     model_version: str
     training_match: TrainingMatch | None
     look_alikes: tuple[LookAlike, ...] | None
+    provenance: Provenance
     wait_ms: float
     compute_ms: float
-
-
-def prediction_set(probabilities: dict[str, float], coverage: float = PREDICTION_SET_COVERAGE) -> tuple[str, ...]:
-    """The fewest classes, by descending probability, whose probabilities reach `coverage` together."""
-    chosen: list[str] = []
-    reached = 0.0
-    for name in sorted(probabilities, key=lambda name: -probabilities[name]):
-        if reached >= coverage:
-            break
-        chosen.append(name)
-        reached += probabilities[name]
-    return tuple(chosen)
 
 
 class PredictionService:
@@ -161,7 +150,8 @@ class PredictionService:
             LookAlikesMissing: look-alikes are asked for and the model has none.
             NotReady, BundleInvalid: there is no model to answer.
         """
-        predictor = self.model.predictor
+        model = self.model
+        predictor = model.predictor
         prediction_id = str(uuid.uuid4())
         admitted_at = time.perf_counter()
 
@@ -178,11 +168,12 @@ class PredictionService:
             probabilities=prediction.probabilities,
             cancer_probability=prediction.cancer_probability,
             decision=prediction.decision,
-            prediction_set=prediction_set(prediction.probabilities),
+            prediction_set=prediction.prediction_set,
             warnings=prediction.warnings,
             model_version=prediction.model_version,
             training_match=prediction.training_match,
             look_alikes=prediction.look_alikes,
+            provenance=model.provenance,
             wait_ms=(started_at - admitted_at) * 1000,
             compute_ms=(ended_at - started_at) * 1000,
         )
@@ -196,6 +187,21 @@ class PredictionService:
         """
         recent = self._recent.get(prediction_id)
         return await self.workers.run(lambda: draw(recent))
+
+    async def show_again(self, prediction_id: str, data: bytes, draw: Callable[[RecentPrediction], Result]) -> Result:
+        """Computes `draw(recent)` for an earlier prediction whose bytes are at hand, and remembers its pictures.
+
+        Raises:
+            Overloaded: too many wait already.
+            NotReady, BundleInvalid: there is no model.
+        """
+        predictor = self.model.predictor
+
+        def work() -> Result:
+            self._recent.add(prediction_id, predictor.predict(data, limits=self.limits))
+            return draw(self._recent.get(prediction_id))
+
+        return await self.workers.run(work)
 
     def _load_model(self) -> None:
         try:

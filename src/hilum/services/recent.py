@@ -77,5 +77,7 @@ class RecentPredictions:
         with self._lock:
             recent = self._by_id.get(prediction_id)
         if recent is None:
-            raise PredictionNotFound(f"only the {self._kept} most recent predictions are kept; send the slice again")
+            raise PredictionNotFound(
+                f"only the {self._kept} most recent predictions are remembered; send the slice again"
+            )
         return recent

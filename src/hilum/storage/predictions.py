@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, exists, insert, literal, select, tuple_
+from sqlalchemy import Connection, Row, Select, delete, insert, literal, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.storage.tables import FeedbackRow, PredictionRow, ProvenanceRow
@@ -72,11 +72,13 @@ def find_provenance(connection: Connection, digest: str) -> dict[str, Any] | Non
 
 
 def add(connection: Connection, predictions: Sequence[StoredPrediction]) -> None:
-    """Adds predictions, whose provenance is kept, in one statement."""
-    rows = [asdict(prediction) for prediction in predictions]
-    for row in rows:
-        del row["confirmed_class"]
-    for start in range(0, len(rows), _AT_ONCE):
+    """Adds predictions whose provenance is kept."""
+    names = [column.name for column in _TABLE.c]
+    rows = [{name: getattr(prediction, name) for name in names} for prediction in predictions]
+    if connection.dialect.name == "sqlite":
+        connection.execute(insert(PredictionRow), rows)
+        return
+    for start in range(0, len(rows), _AT_ONCE):  # a statement a row would cost a round trip each
         connection.execute(insert(PredictionRow).values(rows[start : start + _AT_ONCE]))
 
 
@@ -117,12 +119,6 @@ def delete_until(connection: Connection, until: datetime, *, limit: int) -> int:
     if ids:
         connection.execute(delete(PredictionRow).where(PredictionRow.id.in_(ids)))
     return len(ids)
-
-
-def delete_unused_provenances(connection: Connection) -> None:
-    """Deletes what no prediction names any longer."""
-    used = exists().where(PredictionRow.provenance_digest == ProvenanceRow.digest)
-    connection.execute(delete(ProvenanceRow).where(~used))
 
 
 def images_in_use(connection: Connection, digests: Sequence[str]) -> set[str]:

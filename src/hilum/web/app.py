@@ -13,12 +13,14 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from hilum.services.history import History
 from hilum.services.prediction import PredictionService
 from hilum.web.dependencies import Context
 from hilum.web.metrics import Instruments
 from hilum.web.middleware import RequestGuard, RequestRecorder
 from hilum.web.problems import install_problem_handlers
 from hilum.web.routes import documents, health, performance, predictions
+from hilum.web.routes import history as history_routes
 from hilum.web.uploads import UploadLimits, UploadReader
 
 _STATIC = Path(__file__).resolve().parent / "static"
@@ -48,6 +50,7 @@ class _WholeFiles(StaticFiles):
 def create_app(
     service: PredictionService,
     *,
+    history: History | None = None,
     upload_limits: UploadLimits | None = None,
     allowed_hosts: frozenset[str] = frozenset(),
 ) -> FastAPI:
@@ -55,6 +58,7 @@ def create_app(
 
     Args:
         service: answers for slices; the application starts and closes it.
+        history: keeps predictions, and is started and closed too; None keeps none.
         upload_limits: caps on request bodies.
         allowed_hosts: host names answered to; empty for any.
     """
@@ -63,15 +67,19 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
+        if history is not None:
+            history.start()
         yield
         service.close()
+        if history is not None:
+            history.close()
 
     app = FastAPI(
         title="hilum", version=version("hilum"), description=_DESCRIPTION, docs_url=None, redoc_url=None,
         lifespan=lifespan, redirect_slashes=False,
     )  # fmt: skip
-    app.state.context = Context(service, instruments, UploadReader(upload_limits or UploadLimits()))
-    for routes in (predictions, performance, health, documents):
+    app.state.context = Context(service, instruments, UploadReader(upload_limits or UploadLimits()), history)
+    for routes in (predictions, history_routes, performance, health, documents):
         app.include_router(routes.router)
     app.mount("/static", _WholeFiles(directory=_STATIC), name="static")
     install_problem_handlers(app)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from hilum.errors import HistoryOff
+from hilum.services.history import History
 from hilum.services.prediction import PredictionService
 from hilum.web.metrics import Instruments
 from hilum.web.uploads import UploadReader
@@ -21,12 +23,14 @@ class Context:
         service: answers for slices.
         instruments: counters and histograms.
         uploads: reads request bodies.
+        history: keeps predictions; None where none are kept.
         started_at: of the monotonic clock.
     """
 
     service: PredictionService
     instruments: Instruments
     uploads: UploadReader
+    history: History | None = None
     started_at: float = field(default_factory=time.monotonic)
 
 
@@ -40,5 +44,12 @@ async def _service(context: Annotated[Context, Depends(_context)]) -> Prediction
     return context.service
 
 
+async def _history(context: Annotated[Context, Depends(_context)]) -> History:
+    if context.history is None:
+        raise HistoryOff("this server keeps no predictions")
+    return context.history
+
+
 ContextDep = Annotated[Context, Depends(_context)]
 ServiceDep = Annotated[PredictionService, Depends(_service)]
+HistoryDep = Annotated[History, Depends(_history)]

@@ -31,7 +31,7 @@ class Instruments:
         )
         self.stage_seconds = Histogram(
             "prediction_stage_seconds",
-            "Spent on one prediction, by stage: upload, wait, compute.",
+            "Spent on one prediction, by stage: upload, wait, compute, store.",
             ("stage",),
             registry=self.registry,
             buckets=_SECONDS,

@@ -73,6 +73,12 @@ class NotMultipart(RequestRefused):
     code, status, title = "not-multipart", 415, "The upload is not multipart/form-data"
 
 
+class NotJson(RequestRefused):
+    """The body is not JSON."""
+
+    code, status, title = "not-json", 415, "The body is not JSON"
+
+
 class MultipartMalformed(RequestRefused):
     """The multipart body breaks RFC 7578."""
 
@@ -86,15 +92,15 @@ class MultipartLimits(RequestRefused):
 
 
 class FileMissing(RequestRefused):
-    """No part named `file` holds a file."""
+    """No part of the name that is read holds a file."""
 
     code, status, title = "file-missing", 422, "There is no file in the upload"
 
 
 class TooManyFiles(RequestRefused):
-    """More than one file was sent where one is taken."""
+    """More files were sent than are taken at once."""
 
-    code, status, title = "too-many-files", 422, "There is more than one file in the upload"
+    code, status, title = "too-many-files", 422, "There are too many files in the upload"
 
 
 class TooManyUploads(RequestRefused):

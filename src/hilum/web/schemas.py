@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,7 +36,7 @@ class PredictionAnswer(BaseModel):
                 },
                 "cancer_probability": 0.99,
                 "decision": "confident",
-                "prediction_set": ["adenocarcinoma", "squamous_cell_carcinoma"],
+                "prediction_set": ["adenocarcinoma"],
                 "warnings": [],
                 "model_version": "efficientnet-lite0-20260101-0123abcd",
                 "latency_ms": 7.1,
@@ -46,17 +47,19 @@ class PredictionAnswer(BaseModel):
         },
     )
 
-    id: str = Field(description="names the answer for its explanation; only the most recent answers are kept")
+    id: str = Field(description="names the answer in the history")
     predicted_class: str = Field(description="the most probable class")
     probabilities: dict[str, float] = Field(description="calibrated, by class; they sum to 1")
     cancer_probability: float | None = Field(
         description="sum over the cancer classes; null where the model's classes name none"
     )
     decision: Literal["confident", "review"] = Field(
-        description="`review`: the probability is below the operating point or the input is doubtful; a person decides"
+        description="`review`: the probability is below the operating point, the prediction set has more than one class, "
+        "or the input is doubtful; a person decides"
     )
     prediction_set: tuple[str, ...] = Field(
-        description="the smallest set of classes, by descending probability, whose probabilities reach 0.95 together"
+        description="the classes that cannot be ruled out at the model's stated coverage (split conformal), most "
+        "probable first; more than one makes the decision `review`"
     )
     warnings: tuple[str, ...] = Field(description="codes of what to know about the input, such as `body-not-found`")
     model_version: str = Field(description="the model bundle that answered")
@@ -164,6 +167,7 @@ class HealthAnswer(BaseModel):
 
     status: Literal["ok", "degraded"]
     model_version: str | None
+    has_gate: bool | None = Field(description="whether pictures that are no chest CT are refused; null without a model")
     versions: dict[str, str]
     uptime_s: float
     degraded_reasons: tuple[str, ...]
@@ -207,6 +211,7 @@ class ProblemAnswer(BaseModel):
     limit: float | None = Field(default=None, description="the limit that was passed")
     actual: float | None = Field(default=None, description="the value received")
     retry_after: int | None = Field(default=None, description="seconds after which trying again makes sense")
+    reasons: list[str] | None = Field(default=None, description="why a picture is not taken for a chest CT, in words")
 
 
 class ProblemTypeAnswer(BaseModel):

@@ -23,6 +23,7 @@ from hilum.web.logs import log_config
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from hilum.services.history import History
     from hilum.settings import Settings
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -44,7 +45,8 @@ def serve(settings: Settings) -> None:
     directory = settings.model or reference_bundle()
     if not (directory / "manifest.json").is_file():
         raise BundleInvalid(f"there is no model bundle in {str(directory)!r}: HILUM_MODEL must name one's folder")
-    prepare_state(state_places(settings))
+    if settings.history:
+        prepare_state(state_places(settings))
     server = Granian(
         "hilum.web.server:build_app",
         address=settings.host.strip("[]"),
@@ -137,4 +139,18 @@ def build_app(settings: Settings) -> FastAPI:
     names = frozenset(settings.allowed_hosts)
     if is_loopback(settings.host) or names:
         names |= _LOOPBACK_NAMES
-    return create_app(service, allowed_hosts=names)
+    return create_app(service, history=_history(settings), allowed_hosts=names)
+
+
+def _history(settings: Settings) -> History | None:
+    from hilum.services.history import History
+
+    if not settings.history:
+        return None
+    places = state_places(settings)
+    return History(
+        places.open_database(),
+        places.open_blobs(),
+        keeps_images=settings.keep_images,
+        retention_days=settings.retention_days,
+    )

@@ -1,4 +1,4 @@
-"""Reads one file out of a multipart body, bounded in bytes, parts and time. Knows HTTP, not what a file holds."""
+"""Reads files out of a multipart body, bounded in bytes, parts and time. Knows HTTP, not what a file holds."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from hilum.web.refusals import (
     FileMissing,
     MultipartLimits,
     MultipartMalformed,
+    NotJson,
     NotMultipart,
     TooManyFiles,
     TooManyUploads,
@@ -34,6 +35,8 @@ class UploadLimits:
         parts, part_headers, header_bytes, field_bytes: of the multipart body.
         grace_s, bytes_per_s: a body must be whole within `grace_s` plus its bytes so far over `bytes_per_s`.
         held_bytes: bodies of all uploads under way, together.
+        batch_bytes, batch_files: of a body with several files; a zip among them may hold as many.
+        json_bytes: of a body in JSON.
     """
 
     body_bytes: int = 25_000_000
@@ -44,6 +47,9 @@ class UploadLimits:
     grace_s: float = 10.0
     bytes_per_s: int = 10_000
     held_bytes: int = 256_000_000
+    batch_bytes: int = 100_000_000
+    batch_files: int = 100
+    json_bytes: int = 16_000
 
 
 @dataclass(frozen=True)
@@ -69,15 +75,17 @@ class _Part:
 
 
 class _FileCollector:
-    """Follows the parser's callbacks and keeps the part named `file`."""
+    """Follows the parser's callbacks and keeps the files of the parts named `field`."""
 
-    def __init__(self, boundary: bytes, limits: UploadLimits) -> None:
+    def __init__(self, boundary: bytes, limits: UploadLimits, *, field: str = "file", most: int = 1) -> None:
         self._limits = limits
+        self._field = field
+        self._most = most
         self._parts = 0
         self._part = _Part()
         self._header_name = b""
         self._header_value = b""
-        self._file: UploadedFile | None = None
+        self._files: list[UploadedFile] = []
         self._has_text_field = False
         self._is_whole = False
         callbacks: dict[str, Any] = {
@@ -109,25 +117,28 @@ class _FileCollector:
                 raise MultipartLimits("a part has more or larger headers than this server reads") from error
             raise MultipartMalformed("the body does not follow multipart/form-data with its boundary") from error
 
-    def file(self) -> UploadedFile:
-        """The file, once the body is whole.
+    def files(self) -> list[UploadedFile]:
+        """The files in the order they were sent, at least one, once the body is whole.
 
         Raises:
             MultipartMalformed: the last boundary is missing.
-            FileMissing: no part named `file` held a file.
+            FileMissing: no part of the wanted name held a file.
         """
         if not self._is_whole:
             raise MultipartMalformed("the body ends before its last boundary")
-        if self._file is None:
-            is_text = "the field 'file' holds text; give the part a filename" if self._has_text_field else None
-            raise FileMissing(is_text or "send the slice as a multipart part named 'file'")
-        return self._file
+        if not self._files:
+            is_text = (
+                f"the field {self._field!r} holds text; give the part a filename" if self._has_text_field else None
+            )
+            raise FileMissing(is_text or f"send the slice as a multipart part named {self._field!r}")
+        return self._files
 
     def _begin_part(self) -> None:
         self._parts += 1
         self._part = _Part()
-        if self._parts > self._limits.parts:
-            raise MultipartLimits("the body has too many parts", limit=self._limits.parts, actual=self._parts)
+        most = self._limits.parts + self._most - 1
+        if self._parts > most:
+            raise MultipartLimits("the body has too many parts", limit=most, actual=self._parts)
 
     def _take_header_name(self, data: bytes, start: int, end: int) -> None:
         self._count_header(end - start)
@@ -152,21 +163,22 @@ class _FileCollector:
 
     def _take_data(self, data: bytes, start: int, end: int) -> None:
         self._part.size += end - start
-        is_file = self._part.name == "file" and self._part.file_name is not None
+        is_file = self._part.name == self._field and self._part.file_name is not None
         if is_file:
             self._part.chunks.append(data[start:end])
         elif self._part.size > self._limits.field_bytes:
             raise MultipartLimits("a field is too long", limit=self._limits.field_bytes, actual=self._part.size)
 
     def _end_part(self) -> None:
-        if self._part.name != "file":
+        if self._part.name != self._field:
             return
         if self._part.file_name is None:
             self._has_text_field = True
             return
-        if self._file is not None:
-            raise TooManyFiles("send one file at a time", limit=1, actual=2)
-        self._file = UploadedFile(b"".join(self._part.chunks), self._part.file_name)
+        if len(self._files) == self._most:
+            words = "send one file at a time" if self._most == 1 else f"send at most {self._most} files at a time"
+            raise TooManyFiles(words, limit=self._most, actual=self._most + 1)
+        self._files.append(UploadedFile(b"".join(self._part.chunks), self._part.file_name))
         self._part = _Part()
 
     def _end(self) -> None:
@@ -188,30 +200,52 @@ class UploadReader:
             RequestRefused: a leaf that says what is wrong with the request.
         """
         collector = _FileCollector(_boundary(request), self.limits)
+        await self._read(request, self.limits.body_bytes, collector.feed)
+        return collector.files()[0]
+
+    async def read_files(self, request: Request) -> list[UploadedFile]:
+        """Reads the files of a multipart request, in the parts named `files`, at least one.
+
+        Raises:
+            RequestRefused: a leaf that says what is wrong with the request.
+        """
+        collector = _FileCollector(_boundary(request), self.limits, field="files", most=self.limits.batch_files)
+        await self._read(request, self.limits.batch_bytes, collector.feed)
+        return collector.files()
+
+    async def read_json(self, request: Request) -> bytes:
+        """Reads a body in JSON, unparsed.
+
+        Raises:
+            RequestRefused: a leaf that says what is wrong with the request.
+        """
+        kind, _ = parse_options_header(request.headers.get("content-type"))
+        if kind != b"application/json":
+            raise NotJson("send application/json")
+        chunks: list[bytes] = []
+        await self._read(request, self.limits.json_bytes, chunks.append)
+        return b"".join(chunks)
+
+    async def _read(self, request: Request, most: int, feed: Callable[[bytes], None]) -> None:
         declared = _declared_length(request)
-        if declared is not None and declared > self.limits.body_bytes:
-            raise self._too_large(declared)
+        if declared is not None and declared > most:
+            raise _too_large(most, declared)
         held = 0
 
         def take(chunk: bytes, received: int) -> None:
             nonlocal held
-            if received > self.limits.body_bytes:
-                raise self._too_large(received)
+            if received > most:
+                raise _too_large(most, received)
             held += len(chunk)
             self._held_bytes += len(chunk)
             if self._held_bytes > self.limits.held_bytes:
                 raise TooManyUploads("other uploads fill the memory set aside for them; try again in a moment")
-            collector.feed(chunk)
+            feed(chunk)
 
         try:
             await self._receive(request, take)
         finally:
             self._held_bytes -= held
-        return collector.file()
-
-    def _too_large(self, size: int) -> BodyTooLarge:
-        limit = self.limits.body_bytes
-        return BodyTooLarge(f"the upload is larger than {limit // 1_000_000} MB", limit=limit, actual=size)
 
     async def _receive(self, request: Request, take: Callable[[bytes, int], None]) -> None:
         started_at, received, is_more = asyncio.get_running_loop().time(), 0, True
@@ -231,13 +265,18 @@ class UploadReader:
             raise UploadTimeout(f"a body must arrive at {slowest // 1000} kB/s or more", actual=received) from error
 
 
+def _too_large(limit: int, size: int) -> BodyTooLarge:
+    words = f"{limit // 1_000_000} MB" if limit >= 1_000_000 else f"{limit // 1000} kB"
+    return BodyTooLarge(f"the upload is larger than {words}", limit=limit, actual=size)
+
+
 def _boundary(request: Request) -> bytes:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
         raise ContentEncodingRefused("send the file as it is, without Content-Encoding")
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data":
-        raise NotMultipart("send the slice as multipart/form-data with a part named 'file'")
+        raise NotMultipart("send multipart/form-data, as a browser's form does")
     boundary = options.get(b"boundary", b"")
     if not 1 <= len(boundary) <= 70:
         raise MultipartMalformed("the boundary must have 1 to 70 characters (RFC 2046, section 5.1.1)")

@@ -23,9 +23,12 @@ async def health(context: ContextDep) -> HealthAnswer:
     """Tells a person how the service is; 200 also where it is degraded."""
     service = context.service
     reasons = service.degraded_reasons
+    if context.history is not None and context.history.trouble is not None:
+        reasons = (*reasons, f"predictions are not stored: {context.history.trouble}")
     return HealthAnswer(
         status="degraded" if reasons else "ok",
         model_version=_model_version(service),
+        has_gate=_has_gate(service),
         versions=_versions(),
         uptime_s=round(time.monotonic() - context.started_at, 1),
         degraded_reasons=reasons,
@@ -48,6 +51,13 @@ async def ready(service: ServiceDep) -> StatusAnswer:
 @lru_cache(maxsize=1)
 def _versions() -> dict[str, str]:
     return {"hilum": version("hilum"), "python": platform.python_version(), "onnxruntime": version("onnxruntime")}
+
+
+def _has_gate(service: PredictionService) -> bool | None:
+    try:
+        return service.model.predictor.manifest.gate is not None
+    except HilumError:
+        return None
 
 
 def _model_version(service: PredictionService) -> str | None:

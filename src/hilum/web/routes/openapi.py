@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from hilum.web.problems import MEDIA_TYPE, sent_errors
 from hilum.web.schemas import ProblemAnswer
 
@@ -27,6 +29,11 @@ FILE_BODY: dict[str, Any] = {
         },
     }
 }
+
+
+def json_body(shape: type[BaseModel]) -> dict[str, Any]:
+    """What OpenAPI is told of a body in JSON that the route reads itself, within limits."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": shape.model_json_schema()}}}}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -1,0 +1,330 @@
+"""The history of predictions: kept before they are acknowledged, found again, judged, deleted by age. Knows no HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from hilum.errors import (
+    BlobCorrupt,
+    BlobMissing,
+    BlobStoreUnavailable,
+    HistoryUnavailable,
+    ImageNotKept,
+    PredictionNotFound,
+    StorageInvalid,
+)
+from hilum.services.history_writer import GroupWriter
+from hilum.services.provenance import Provenance
+from hilum.storage import feedback, predictions
+from hilum.storage.blobs import Blobs
+from hilum.storage.database import Database
+from hilum.storage.feedback import Feedback
+from hilum.storage.predictions import Place, PredictionFilter, StoredPrediction
+
+__all__ = ["Feedback", "History", "Kept", "NewPrediction", "Place", "PredictionFilter", "StoredPrediction"]
+
+Found = TypeVar("Found")
+
+log = logging.getLogger(__name__)
+
+_READERS = 2
+_EXPORT_PAGE = 500
+_DELETED_AT_ONCE = 500
+_IMAGE_REST_S = 5.0
+_PUTS_AT_ONCE = 8
+_YOUNG = timedelta(hours=1)
+"""An image younger than this may belong to a prediction that is just being stored, so it is not swept."""
+
+
+@dataclass(frozen=True)
+class NewPrediction:
+    """A prediction to keep.
+
+    Attributes:
+        id: of the answer.
+        image: the file's bytes; its name is not wanted here.
+        answer: as the caller will get it, in JSON's types, with `predicted_class`, `decision`, `model_version` and
+            `latency_ms`.
+        provenance: what answered.
+    """
+
+    id: str
+    image: bytes
+    answer: dict[str, Any]
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of a prediction that was to be kept.
+
+    Attributes:
+        image_sha256: of its image.
+        is_image_kept: whether the image is kept too.
+    """
+
+    image_sha256: str
+    is_image_kept: bool
+
+
+class History:
+    """Keeps predictions in a database and their images in a store. Safe to use from several threads and event loops."""
+
+    def __init__(self, database: Database, blobs: Blobs, *, keeps_images: bool = True, retention_days: int = 0) -> None:
+        """Takes where predictions are kept; `start` begins to keep them.
+
+        Args:
+            database: with the newest tables, once it answers.
+            blobs: where images are kept.
+            keeps_images: False: only their hashes are.
+            retention_days: predictions are deleted after so many days; 0: never.
+        """
+        self.keeps_images = keeps_images
+        self.retention_days = retention_days
+        self._database = database
+        self._blobs = blobs
+        self._writer: GroupWriter[NewPrediction, Kept] = GroupWriter(self._commit)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="hilum-history-read")
+        self._puts = ThreadPoolExecutor(_PUTS_AT_ONCE, thread_name_prefix="hilum-image-put")
+        self._known_provenances: set[str] = set()
+        self._images_rest_until = 0.0
+        self._image_trouble: str | None = None
+        self._closing = threading.Event()
+        self._janitor: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Starts to keep predictions and, where a retention is set, to delete old ones."""
+        self._writer.start()
+        if self.retention_days:
+            self._janitor = threading.Thread(target=self._sweep_hourly, name="hilum-retention", daemon=True)
+            self._janitor.start()
+
+    def close(self) -> None:
+        """Keeps what waits, and closes the connections."""
+        self._closing.set()
+        self._writer.close()
+        self._readers.shutdown(wait=True)
+        self._puts.shutdown(wait=True)
+        if self._janitor is not None:
+            self._janitor.join()
+        self._database.close()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why predictions or their images cannot be kept at present, in words; None where they can."""
+        return self._writer.trouble or (self._image_trouble if self.keeps_images else None)
+
+    async def keep(self, prediction: NewPrediction) -> Kept | None:
+        """Waits until a prediction is on disk; None where that was not possible in time."""
+        return await self._writer.write(prediction)
+
+    async def find(self, prediction_id: str) -> StoredPrediction:
+        """Finds one prediction.
+
+        Raises:
+            PredictionNotFound: none has this id.
+            HistoryUnavailable: the database does not answer.
+        """
+        return await self._read(lambda: self._find(prediction_id))
+
+    async def page(
+        self, wanted: PredictionFilter, *, before: Place | None = None, limit: int = 50
+    ) -> Sequence[StoredPrediction]:
+        """The newest `limit` predictions that are wanted and older than `before`.
+
+        Raises:
+            HistoryUnavailable: the database does not answer.
+        """
+
+        def read() -> Sequence[StoredPrediction]:
+            with self._database.reading() as connection:
+                return predictions.page(connection, wanted, before=before, limit=limit)
+
+        return await self._read(read)
+
+    async def pages(self, wanted: PredictionFilter) -> AsyncIterator[Sequence[StoredPrediction]]:
+        """Every prediction that is wanted, the newest first, in pages.
+
+        Raises:
+            HistoryUnavailable: the database does not answer.
+        """
+        before: Place | None = None
+        while some := await self.page(wanted, before=before, limit=_EXPORT_PAGE):
+            yield some
+            before = (some[-1].created_at, some[-1].id)
+
+    async def provenance(self, prediction: StoredPrediction) -> dict[str, Any]:
+        """What answered a prediction.
+
+        Raises:
+            HistoryUnavailable: the database does not answer.
+        """
+
+        def read() -> dict[str, Any]:
+            with self._database.reading() as connection:
+                return predictions.find_provenance(connection, prediction.provenance_digest) or {}
+
+        return await self._read(read)
+
+    async def image(self, prediction: StoredPrediction) -> bytes:
+        """The bytes that were classified, verified.
+
+        Raises:
+            ImageNotKept: they are not kept, or damaged.
+            HistoryUnavailable: the store of images does not answer.
+        """
+        if not prediction.is_image_kept:
+            raise ImageNotKept("the image of this prediction was not kept, only its sha256")
+
+        def read() -> bytes:
+            try:
+                return self._blobs.get(prediction.image_sha256)
+            except (BlobMissing, BlobCorrupt) as error:
+                log.error("a kept image is lost", extra={"reason": error.detail})  # noqa: TRY400 - it says it all
+                raise ImageNotKept("the image of this prediction is no longer there, or is damaged") from error
+
+        return await self._read(read)
+
+    async def give_feedback(self, prediction_id: str, confirmed_class: str, *, is_new_label: bool) -> Feedback:
+        """Keeps what a person confirmed instead of what was said before; the same said again changes nothing.
+
+        Raises:
+            PredictionNotFound: none has this id.
+            HistoryUnavailable: the database does not answer.
+        """
+
+        def write() -> Feedback:
+            stored = self._find(prediction_id)
+            said = Feedback(stored.id, confirmed_class, is_new_label, datetime.now(UTC))
+            with self._database.writing() as connection:
+                return feedback.put(connection, said)
+
+        return await self._read(write)
+
+    def delete_old(self, now: datetime | None = None) -> int:
+        """Deletes what is older than the retention, and images that no prediction keeps.
+
+        Returns:
+            How many predictions were deleted.
+
+        Raises:
+            StorageInvalid: the database or the store of images does not answer; the next time goes on.
+        """
+        now = now or datetime.now(UTC)
+        deleted = 0
+        if self.retention_days:
+            until = now - timedelta(days=self.retention_days)
+            while not self._closing.is_set():
+                with self._database.writing() as connection:
+                    some = predictions.delete_until(connection, until, limit=_DELETED_AT_ONCE)
+                deleted += some
+                if some < _DELETED_AT_ONCE:
+                    break
+        self._sweep_images(now)
+        return deleted
+
+    def _find(self, prediction_id: str) -> StoredPrediction:
+        try:
+            key = uuid.UUID(prediction_id)
+        except ValueError:
+            raise PredictionNotFound("a prediction's id is a UUID") from None
+        with self._database.reading() as connection:
+            found = predictions.find(connection, key)
+        if found is None:
+            raise PredictionNotFound("no prediction of this id is kept; it may have been deleted by age")
+        return found
+
+    async def _read(self, read: Callable[[], Found]) -> Found:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+        except StorageInvalid as error:
+            log.warning("the history cannot be reached", extra={"reason": error.detail})
+            raise HistoryUnavailable("the history does not answer at present; try again in a moment") from error
+
+    def _commit(self, group: Sequence[NewPrediction]) -> Sequence[Kept]:
+        """Keeps a group; images first, so that no row names one that is not there."""
+        kept = self._keep_images(group)
+        now = datetime.now(UTC)
+        rows = [_row(new, image, now) for new, image in zip(group, kept, strict=True)]
+        named = {new.provenance.digest: new.provenance.document for new in group}
+        unknown = {digest: document for digest, document in named.items() if digest not in self._known_provenances}
+        try:
+            with self._database.writing() as connection:
+                for digest, document in unknown.items():
+                    predictions.add_provenance(connection, digest, document)
+                predictions.add(connection, rows)
+        except StorageInvalid:
+            self._known_provenances.clear()  # the database may have been emptied or replaced
+            raise
+        self._known_provenances.update(unknown)
+        return kept
+
+    def _keep_images(self, group: Sequence[NewPrediction]) -> list[Kept]:
+        if not self.keeps_images or self._blobs.folder is not None:
+            return [self._keep_image(new) for new in group]
+        return list(self._puts.map(self._keep_image, group))
+
+    def _keep_image(self, new: NewPrediction) -> Kept:
+        digest = hashlib.sha256(new.image).hexdigest()
+        if not self.keeps_images or time.monotonic() < self._images_rest_until:
+            return Kept(digest, is_image_kept=False)
+        try:
+            self._blobs.put_as(digest, new.image)
+        except BlobStoreUnavailable as error:
+            if self._image_trouble is None:
+                log.error("images cannot be kept", extra={"reason": error.detail})  # noqa: TRY400 - it says it all
+            self._image_trouble = error.detail
+            self._images_rest_until = time.monotonic() + _IMAGE_REST_S
+            return Kept(digest, is_image_kept=False)
+        self._image_trouble = None
+        return Kept(digest, is_image_kept=True)
+
+    def _sweep_images(self, now: datetime) -> None:
+        old = [entry.digest for entry in self._blobs.entries() if now - entry.changed_at > _YOUNG]
+        for start in range(0, len(old), _DELETED_AT_ONCE):
+            if self._closing.is_set():
+                return
+            some = old[start : start + _DELETED_AT_ONCE]
+            with self._database.reading() as connection:
+                used = predictions.images_in_use(connection, some)
+            for digest in some:
+                if digest not in used:
+                    self._blobs.delete(digest)
+
+    def _sweep_hourly(self) -> None:
+        while True:
+            try:
+                deleted = self.delete_old()
+                log.info("old predictions were deleted", extra={"reason": f"{deleted} older than the retention"})
+            except StorageInvalid as error:
+                log.warning("old predictions could not be deleted", extra={"reason": error.detail})
+            except Exception:
+                log.exception("deleting old predictions failed")
+            if self._closing.wait(3600):
+                return
+
+
+def _row(new: NewPrediction, image: Kept, now: datetime) -> StoredPrediction:
+    answer = new.answer
+    return StoredPrediction(
+        id=uuid.UUID(new.id),
+        created_at=now,
+        image_sha256=image.image_sha256,
+        is_image_kept=image.is_image_kept,
+        predicted_class=answer["predicted_class"],
+        decision=answer["decision"],
+        model_version=answer["model_version"],
+        latency_ms=answer["latency_ms"],
+        answer=answer,
+        provenance_digest=new.provenance.digest,
+    )

@@ -1,0 +1,77 @@
+"""A slice in, a stored answer out: what `/predict` and `/predict/batch` share. Knows services, not request bodies."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+
+from hilum.services.history import NewPrediction
+from hilum.services.prediction import Answer
+from hilum.web.dependencies import Context
+from hilum.web.schemas import LookAlikeAnswer, PredictionAnswer
+from hilum.web.uploads import UploadedFile
+
+NOT_STORED, IMAGE_NOT_STORED = "history-unavailable", "image-not-stored"
+"""Warnings of an answer that could not be kept, or not whole."""
+
+
+async def answer_file(context: Context, file: UploadedFile, *, similar: int = 0, started_at: float) -> PredictionAnswer:
+    """Classifies one file and returns once the answer is on disk, or cannot be put there.
+
+    Args:
+        context: the application's services.
+        file: one encoded slice; its name is compared with its content and forgotten.
+        similar: so many look-alikes are named.
+        started_at: when the request began, of `time.perf_counter`.
+
+    Raises:
+        HilumError: the file cannot be classified.
+    """
+    computed = await context.service.predict(file.data, name=file.name, similar=similar)
+    _count(context, computed)
+    answer = _shaped(computed, latency_ms=round((time.perf_counter() - started_at) * 1000, 2))
+    return await _stored(
+        context,
+        answer,
+        NewPrediction(computed.id, file.data, answer.model_dump(mode="json", exclude={"stored"}), computed.provenance),
+    )
+
+
+async def _stored(context: Context, answer: PredictionAnswer, new: NewPrediction) -> PredictionAnswer:
+    history = context.history
+    if history is None:
+        return answer
+    started_at = time.perf_counter()
+    kept = await history.keep(new)
+    context.instruments.stage_seconds.labels("store").observe(time.perf_counter() - started_at)
+    if kept is None:
+        return answer.model_copy(update={"warnings": (*answer.warnings, NOT_STORED)})
+    if history.keeps_images and not kept.is_image_kept:
+        return answer.model_copy(update={"stored": True, "warnings": (*answer.warnings, IMAGE_NOT_STORED)})
+    return answer.model_copy(update={"stored": True})
+
+
+def _count(context: Context, answer: Answer) -> None:
+    stages = context.instruments.stage_seconds
+    stages.labels("wait").observe(answer.wait_ms / 1000)
+    stages.labels("compute").observe(answer.compute_ms / 1000)
+    context.instruments.predictions.labels(answer.predicted_class, answer.decision, answer.model_version).inc()
+
+
+def _shaped(answer: Answer, *, latency_ms: float) -> PredictionAnswer:
+    look_alikes = None
+    if answer.look_alikes is not None:
+        look_alikes = tuple(LookAlikeAnswer(**asdict(one)) for one in answer.look_alikes)
+    return PredictionAnswer(
+        id=answer.id,
+        predicted_class=answer.predicted_class,
+        probabilities=answer.probabilities,
+        cancer_probability=answer.cancer_probability,
+        decision=answer.decision,
+        prediction_set=answer.prediction_set,
+        warnings=answer.warnings,
+        model_version=answer.model_version,
+        latency_ms=latency_ms,
+        training_match=answer.training_match,
+        look_alikes=look_alikes,
+    )
