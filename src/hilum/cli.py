@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hilum.errors import BundleInvalid, DatasetNotFound, HilumError, InputRejected, NotAChestCt, TrainingFailed
-from hilum.state_commands import db
+from hilum.state_commands import db, replay
 
 if TYPE_CHECKING:
     from hilum.dataset.importer import GroupsBy
+    from hilum.dataset.labels import LabelScheme
     from hilum.dataset.manifest import DatasetManifest
     from hilum.dataset.scan import Scan
     from hilum.inference.predictor import Prediction, Predictor
@@ -131,6 +132,7 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
     "--refit/--no-refit", default=True, show_default=True, help="Learn from the held-out fold too at the end."
 )
 @click.option("--cross-validate", type=click.IntRange(0), default=0, help="Fit so many folds of each way of splitting.")
+@click.option("--fold-epochs", type=click.IntRange(1), help="Epochs of each of those folds [as the final fit].")
 @click.option("--also", multiple=True, help="A further data set to learn from; may be given again.")
 @click.option("--coarse", multiple=True, metavar="LABEL=CLASS+…", help="A label that may be any of several classes.")
 @click.option("--ignore", multiple=True, metavar="LABEL", help="A label to leave out; may be given again.")
@@ -183,25 +185,47 @@ def train(
 @click.option("--data", required=True, help="Folder, zip, manifest or kaggle:OWNER/NAME.")
 @click.option("--split", default="test", show_default=True, help="Split to measure on; 'all' takes every image.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for metrics.json and pictures [the bundle].")
+@click.option("--coarse", multiple=True, metavar="LABEL=CLASS+…", help="A label that may be any of several classes.")
+@click.option("--ignore", multiple=True, metavar="LABEL", help="A label the model has no class for; shown apart.")
 @click.option("--quick", is_flag=True, help="Leave out explanation check, feature importance and robustness.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json instead of a table.")
-def evaluate(model: Path | None, data: str, split: str, out: Path | None, *, quick: bool, as_json: bool) -> None:
+def evaluate(
+    model: Path | None,
+    data: str,
+    split: str,
+    out: Path | None,
+    *,
+    coarse: tuple[str, ...],
+    ignore: tuple[str, ...],
+    quick: bool,
+    as_json: bool,
+) -> None:
     """Measure a model on data it has not seen.
 
-    Writes metrics.json, the model card and pictures.
+    Writes metrics.json, the model card and pictures. On data whose labels are coarser than the model's classes, such
+    as `malignant`, it measures cancer against none and prints it.
 
     \b
-    Example:
+    Examples:
       hilum evaluate --model models/mine --data path/to/dataset --split test
+      hilum evaluate --data path/to/iq-oth-nccd --ignore benign --split all
     """
+    from hilum.dataset.labels import LabelScheme
+    from hilum.inference.bundle import open_bundle
     from hilum.terminal import TerminalProgress
 
     with _training_packages():
         from hilum.training.assessment import assess
+        from hilum.training.coarse_assessment import is_coarse
         from hilum.training.report import write_assessment
 
     bundle = _bundle_path(model)
+    class_names = open_bundle(bundle).manifest.class_names
+    scheme = LabelScheme.of(class_names, coarse=dict(map(_coarse_label, coarse)), ignored=ignore)
     manifest = _dataset(data)
+    if is_coarse(manifest, scheme):
+        _evaluate_coarse(bundle, manifest, split, scheme, as_json=as_json)
+        return
     with TerminalProgress() as progress:
         assessment = assess(bundle, manifest, split, progress, quick=quick)
     folder = write_assessment(assessment, bundle, out)
@@ -368,6 +392,7 @@ def gate_check(files: tuple[Path, ...], model: Path | None) -> None:
 
 
 main.add_command(db)
+main.add_command(replay)
 
 
 @contextmanager
@@ -464,6 +489,20 @@ def _located(source: str) -> tuple[Path, dict[str, Any]]:
 
 def _file_counter(progress: TerminalProgress, stage: str) -> Callable[[int, int], None]:
     return lambda done, of: progress(stage, done / of, f"{done}/{of} files")
+
+
+def _evaluate_coarse(
+    bundle: Path, manifest: DatasetManifest, split: str, scheme: LabelScheme, *, as_json: bool
+) -> None:
+    from hilum.terminal import TerminalProgress, print_coarse_assessment
+    from hilum.training.coarse_assessment import assess_coarse
+
+    with TerminalProgress() as progress:
+        assessment = assess_coarse(bundle, manifest, split, scheme, progress)
+    if as_json:
+        click.echo(json.dumps(assessment.to_dict()))
+    else:
+        print_coarse_assessment(assessment)
 
 
 def _coarse_label(option: str) -> tuple[str, list[str]]:

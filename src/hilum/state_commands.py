@@ -1,4 +1,4 @@
-"""`hilum db`: the commands that look after state. Thin like the command line they belong to."""
+"""`hilum db` and `hilum replay`: the commands about state. Thin like the command line they belong to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from hilum.errors import BlobMissing, ReplayFailed
 
 if TYPE_CHECKING:
     from hilum.services.state import StatePlaces
@@ -103,6 +105,44 @@ def restore(file: Path, *, force: bool) -> None:
     with closing(places.open_database()) as database:
         summary = bring_back(database, places.open_blobs(), file, is_forced=force)
     click.echo(f"restored {_described(summary)}")
+
+
+@click.command()
+@click.argument("receipt", type=click.Path(path_type=Path))
+@click.option("--image", type=click.Path(path_type=Path), help="The image [the one kept with the prediction].")
+@click.option("--model", type=click.Path(path_type=Path), help="Bundle to use [HILUM_MODEL, the reference model].")
+def replay(receipt: Path, image: Path | None, model: Path | None) -> None:
+    """Make a prediction again from its RECEIPT, or say why the answer is not the same (exit code 8).
+
+    \b
+    Examples:
+      curl -o receipt.json http://localhost:8000/predictions/ID/receipt
+      hilum replay receipt.json --image slice.png
+    """
+    from hilum.inference.predictor import Predictor
+    from hilum.services import receipts
+    from hilum.services.reference import reference_bundle
+
+    read = receipts.read_receipt(receipt)
+    data = _image_of(read.image_sha256, image)
+    settings: Settings = click.get_current_context().obj()
+    predictor = Predictor.load(model or settings.model or reference_bundle())
+    replayed = receipts.replay(read, data, predictor)
+    found = replayed.prediction
+    click.echo(f"reproduced: {found.predicted_class} {max(found.probabilities.values()):.4f}, {found.decision}")
+    click.echo(f"largest difference of a probability: {replayed.largest_difference:.1e}")
+    for words in replayed.other_versions:
+        click.echo(f"another version: {words}")
+
+
+def _image_of(digest: str, file: Path | None) -> bytes:
+    """The image named, or the one kept under `digest`."""
+    try:
+        return file.read_bytes() if file is not None else _places().open_blobs().get(digest)
+    except OSError as error:
+        raise ReplayFailed(f"{str(file)!r} cannot be read: {error.strerror}") from error
+    except BlobMissing as error:
+        raise ReplayFailed("the image is not kept here; name it with --image") from error
 
 
 def _described(summary: BackupSummary) -> str:

@@ -19,7 +19,7 @@ from hilum.web.dependencies import Context
 from hilum.web.metrics import Instruments
 from hilum.web.middleware import RequestGuard, RequestRecorder
 from hilum.web.problems import install_problem_handlers
-from hilum.web.routes import documents, health, performance, predictions
+from hilum.web.routes import batch, documents, health, performance, predictions
 from hilum.web.routes import history as history_routes
 from hilum.web.uploads import UploadLimits, UploadReader
 
@@ -79,7 +79,7 @@ def create_app(
         lifespan=lifespan, redirect_slashes=False,
     )  # fmt: skip
     app.state.context = Context(service, instruments, UploadReader(upload_limits or UploadLimits()), history)
-    for routes in (predictions, history_routes, performance, health, documents):
+    for routes in (predictions, batch, history_routes, performance, health, documents):
         app.include_router(routes.router)
     app.mount("/static", _WholeFiles(directory=_STATIC), name="static")
     install_problem_handlers(app)

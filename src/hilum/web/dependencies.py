@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from hilum.errors import HistoryOff
+from hilum.services.batch import BatchDesk
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
 from hilum.web.metrics import Instruments
@@ -24,6 +25,7 @@ class Context:
         instruments: counters and histograms.
         uploads: reads request bodies.
         history: keeps predictions; None where none are kept.
+        batches: admits batches.
         started_at: of the monotonic clock.
     """
 
@@ -31,6 +33,7 @@ class Context:
     instruments: Instruments
     uploads: UploadReader
     history: History | None = None
+    batches: BatchDesk = field(default_factory=BatchDesk)
     started_at: float = field(default_factory=time.monotonic)
 
 

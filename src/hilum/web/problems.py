@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -81,11 +82,16 @@ def printable(text: str, longest: int = _LONGEST_DETAIL) -> str:
 
 
 def problem_response(error: HilumError, request_id: str, headers: dict[str, str] | None = None) -> Response:
-    """The problem document for `error`."""
+    """The answer that carries the problem document for `error`."""
     headers = dict(headers or {})
     retry_after: int | None = getattr(error, "retry_after", None)
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
+    return JSONResponse(problem_document(error, request_id), error.status, headers, MEDIA_TYPE)
+
+
+def problem_document(error: HilumError, request_id: str) -> dict[str, Any]:
+    """What is told of `error`, without the members that do not apply."""
     document = {
         "type": f"/problems/{error.code}",
         "title": error.title,
@@ -95,10 +101,10 @@ def problem_response(error: HilumError, request_id: str, headers: dict[str, str]
         "code": error.code,
         "limit": error.limit,
         "actual": error.actual,
-        "retry_after": retry_after,
+        "retry_after": getattr(error, "retry_after", None),
+        "reasons": getattr(error, "reasons", None),
     }
-    present = {name: value for name, value in document.items() if value is not None}
-    return JSONResponse(present, error.status, headers, MEDIA_TYPE)
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def install_problem_handlers(app: FastAPI) -> None:

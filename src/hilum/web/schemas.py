@@ -183,6 +183,9 @@ class LimitsAnswer(BaseModel):
     """The limits in force."""
 
     predict_body_bytes: int
+    batch_body_bytes: int
+    batch_files: int
+    batch_unpacked_bytes: int
     file_bytes: int
     pixels: int
     min_side: int
@@ -212,6 +215,24 @@ class ProblemAnswer(BaseModel):
     actual: float | None = Field(default=None, description="the value received")
     retry_after: int | None = Field(default=None, description="seconds after which trying again makes sense")
     reasons: list[str] | None = Field(default=None, description="why a picture is not taken for a chest CT, in words")
+
+
+class BatchItem(BaseModel):
+    """What became of one file of a batch: a result or a problem."""
+
+    index: int = Field(description="its place: as sent, a zip's files in the zip's order; names are not repeated")
+    image_sha256: str = Field(description="of the file, to tell which it was")
+    status: int = Field(description="the status the file alone would have been answered with")
+    result: PredictionAnswer | None = None
+    problem: ProblemAnswer | None = None
+
+
+class BatchAnswer(BaseModel):
+    """What became of the files of a batch."""
+
+    items: list[BatchItem]
+    answered: int = Field(description="files with a result")
+    refused: int = Field(description="files with a problem")
 
 
 class ProblemTypeAnswer(BaseModel):

@@ -30,6 +30,27 @@ FILE_BODY: dict[str, Any] = {
     }
 }
 
+FILES_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["files"],
+                    "properties": {
+                        "files": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "slices, each as for /predict, or zips of slices",
+                        }
+                    },
+                }
+            }
+        },
+    }
+}
+
 
 def json_body(shape: type[BaseModel]) -> dict[str, Any]:
     """What OpenAPI is told of a body in JSON that the route reads itself, within limits."""

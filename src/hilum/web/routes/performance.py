@@ -45,6 +45,9 @@ async def limits(context: ContextDep) -> LimitsAnswer:
     decoding, upload, workers = context.service.limits, context.uploads.limits, context.service.workers
     return LimitsAnswer(
         predict_body_bytes=upload.body_bytes,
+        batch_body_bytes=upload.batch_bytes,
+        batch_files=upload.batch_files,
+        batch_unpacked_bytes=context.batches.limits.unpacked_bytes,
         file_bytes=decoding.file_bytes,
         pixels=decoding.pixels,
         min_side=decoding.min_side,

@@ -1,0 +1,136 @@
+"""Makes a prediction again from its receipt, or says why the answer is not the same. Knows no HTTP and no database."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hilum.errors import InputRejected, ReplayFailed
+from hilum.inference.predictor import Prediction, Predictor
+from hilum.services.provenance import preprocessing_digest, software_versions
+
+SAME_WITHIN = 1e-6
+"""The same code on the same processor gives the same numbers; anything larger is another answer."""
+
+_OF_THE_NAME = frozenset({"extension-mismatch"})
+"""Warnings about the file's name, which is not kept."""
+
+
+class Receipt(BaseModel):
+    """What `GET /predictions/{id}/receipt` answers."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    schema_version: Literal[1]
+    id: str
+    image_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    provenance: dict[str, Any]
+    answer: dict[str, Any]
+
+    @property
+    def model_version(self) -> str:
+        """The bundle that answered."""
+        return str(self.answer.get("model_version"))
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """An answer that was made again.
+
+    Attributes:
+        prediction: the new one.
+        largest_difference: between its probabilities and the receipt's.
+        other_versions: software that differs from the receipt's, in words.
+    """
+
+    prediction: Prediction
+    largest_difference: float
+    other_versions: tuple[str, ...]
+
+
+def read_receipt(file: Path) -> Receipt:
+    """Reads a receipt.
+
+    Raises:
+        ReplayFailed: it cannot be read, or is none.
+    """
+    try:
+        return Receipt.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise ReplayFailed(f"{file.name!r} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise ReplayFailed(f"{file.name!r} is no receipt: {place}: {first['msg']}") from error
+
+
+def replay(receipt: Receipt, image: bytes, predictor: Predictor) -> Replayed:
+    """Classifies the image again and compares.
+
+    Raises:
+        ReplayFailed: the image or the model is another one, or the answer is not the same; the message says which.
+    """
+    digest = hashlib.sha256(image).hexdigest()
+    if digest != receipt.image_sha256:
+        raise ReplayFailed(f"this is another image: its sha256 is {digest}, the receipt's {receipt.image_sha256}")
+    _check_model(receipt, predictor)
+    others = _other_versions(receipt)
+    try:
+        prediction = predictor.predict(image)
+    except InputRejected as error:
+        raise ReplayFailed(_with(f"the image is refused now ({error.code}: {error.detail})", others)) from error
+    differences, largest = _differences(receipt.answer, prediction)
+    if differences:
+        raise ReplayFailed(_with("; ".join(differences), others))
+    return Replayed(prediction, largest, others)
+
+
+def _check_model(receipt: Receipt, predictor: Predictor) -> None:
+    manifest = predictor.manifest
+    model = receipt.provenance.get("model") or {}
+    if receipt.model_version != manifest.model_version:
+        raise ReplayFailed(
+            f"{receipt.model_version} answered, and this is {manifest.model_version}; name that bundle with --model"
+        )
+    files = model.get("files") or {}
+    changed = [name for name in manifest.engine_files if files.get(name) != manifest.files.get(name)]
+    if changed:
+        raise ReplayFailed(f"{', '.join(changed)} of {manifest.model_version} is not the file that answered")
+    if receipt.provenance.get("preprocessing_sha256") != preprocessing_digest(manifest.preprocessing):
+        raise ReplayFailed(f"{manifest.model_version} prepares slices in another way than when it answered")
+
+
+def _other_versions(receipt: Receipt) -> tuple[str, ...]:
+    then = receipt.provenance.get("versions") or {}
+    return tuple(
+        f"{name} {now}, then {then.get(name, 'none')}" for name, now in software_versions() if then.get(name) != now
+    )
+
+
+def _differences(answer: dict[str, Any], prediction: Prediction) -> tuple[list[str], float]:
+    then = answer.get("probabilities") or {}
+    now = prediction.probabilities
+    if set(then) != set(now):
+        return [f"the classes were {', '.join(then)}"], 1.0
+    largest = max(abs(now[name] - then[name]) for name in now)
+    found = []
+    if answer.get("predicted_class") != prediction.predicted_class:
+        found.append(f"the class was {answer.get('predicted_class')}, now {prediction.predicted_class}")
+    if largest > SAME_WITHIN:
+        found.append(f"a probability differs by {largest:.6f}")
+    if answer.get("decision") != prediction.decision:
+        found.append(f"the decision was {answer.get('decision')}, now {prediction.decision}")
+    if tuple(answer.get("prediction_set") or ()) != prediction.prediction_set:
+        found.append(f"the prediction set was {answer.get('prediction_set')}, now {list(prediction.prediction_set)}")
+    warnings = set(answer.get("warnings") or ()) ^ set(prediction.warnings)
+    if warnings - _OF_THE_NAME:
+        found.append(f"warnings differ by {', '.join(sorted(warnings - _OF_THE_NAME))}")
+    return found, largest
+
+
+def _with(words: str, others: tuple[str, ...]) -> str:
+    return f"{words}; what else differs: {', '.join(others)}" if others else words

@@ -1,0 +1,59 @@
+"""`/predict/batch`: many slices in one request, each with a result or a problem."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+
+from hilum.errors import HilumError
+from hilum.services.batch import BatchFile, unpack
+from hilum.web.answers import answer_file
+from hilum.web.dependencies import Context, ContextDep
+from hilum.web.problems import problem_document, request_id_of, sent_errors
+from hilum.web.routes.openapi import FILES_BODY, problems
+from hilum.web.schemas import BatchAnswer, BatchItem, ProblemAnswer
+from hilum.web.uploads import UploadedFile
+
+router = APIRouter(tags=["predictions"])
+
+
+@router.post("/predict/batch", openapi_extra=FILES_BODY, responses=problems(400, 408, 413, 415, 422, 503))
+async def predict_batch(request: Request, context: ContextDep) -> BatchAnswer:
+    """Classifies many slices, or zips of slices: 200 with a result or a problem for each."""
+    context.service.check_ready()
+    with context.batches.admitted():
+        sent = await context.uploads.read_files(request)
+        files = await asyncio.to_thread(unpack, [BatchFile(one.data, one.name) for one in sent], context.batches.limits)
+        del sent
+        items = await _answer_all(context, files, request_id_of(request))
+    answered = sum(item.result is not None for item in items)
+    return BatchAnswer(items=items, answered=answered, refused=len(items) - answered)
+
+
+async def _answer_all(context: Context, files: Sequence[BatchFile], request_id: str) -> list[BatchItem]:
+    """As many at once as there are threads, so that a batch leaves room in the line for single slices."""
+    turns = asyncio.Semaphore(context.service.workers.threads)
+
+    async def answer(index: int, file: BatchFile) -> BatchItem:
+        async with turns:
+            return await _item(context, index, file, request_id)
+
+    return list(await asyncio.gather(*(answer(index, file) for index, file in enumerate(files))))
+
+
+async def _item(context: Context, index: int, file: BatchFile, request_id: str) -> BatchItem:
+    digest = hashlib.sha256(file.data).hexdigest()
+    try:
+        result = await answer_file(context, UploadedFile(file.data, file.name), started_at=time.perf_counter())
+    except HilumError as error:
+        if error.code not in sent_errors():
+            raise
+        context.instruments.rejected.labels(error.code).inc()
+        problem = ProblemAnswer(**problem_document(error, request_id))
+        return BatchItem(index=index, image_sha256=digest, status=error.status, problem=problem)
+    return BatchItem(index=index, image_sha256=digest, status=HTTPStatus.OK, result=result)

@@ -1,0 +1,109 @@
+"""`hilum replay` makes a stored answer again, or says why not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from click.testing import CliRunner, Result
+from web_serving import open_history, serving, tiny_service
+
+from hilum.cli import main
+from hilum.imaging.phantoms import draw_phantom
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of the test's own."""
+    for name in ("HILUM_DATABASE_URL", "HILUM_BLOBS_URL", "HILUM_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def receipt(home: Path, tiny_bundle: Path, slice_png: bytes, tmp_path: Path) -> Path:
+    """The receipt of a prediction that is kept in the home, its image too."""
+    history = open_history(f"sqlite:///{home / 'hilum.db'}", home / "blobs")
+    with serving(tiny_service(tiny_bundle), history=history) as client:
+        answer = client.post("/predict", files={"file": ("slice.jpg", slice_png)}).json()
+        response = client.get(f"/predictions/{answer['id']}/receipt")
+    file = tmp_path / "receipt.json"
+    file.write_bytes(response.content)
+    return file
+
+
+def replay(*arguments: object) -> Result:
+    """Runs `hilum replay`."""
+    result = CliRunner().invoke(main, ["replay", *(str(argument) for argument in arguments)], prog_name="hilum")
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def changed(file: Path, **changes: Any) -> Path:
+    """A copy of a receipt with members changed."""
+    copy = file.with_name("changed.json")
+    copy.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    return copy
+
+
+def test_reproduces_from_the_kept_image_and_from_a_file(
+    receipt: Path, tiny_bundle: Path, slice_png: bytes, tmp_path: Path, home: Path
+) -> None:
+    kept = replay(receipt, "--model", tiny_bundle)
+    assert (kept.exit_code, kept.output.startswith("reproduced: ")) == (0, True)
+    shutil.rmtree(home / "blobs")
+    missing = replay(receipt, "--model", tiny_bundle)
+    assert (missing.exit_code, "--image" in missing.output) == (8, True)
+    (tmp_path / "slice.png").write_bytes(slice_png)
+    assert replay(receipt, "--model", tiny_bundle, "--image", tmp_path / "slice.png").exit_code == 0
+
+
+def test_a_receipt_names_what_answered(receipt: Path, tiny_bundle: Path) -> None:
+    shown = json.loads(receipt.read_text())
+
+    manifest = json.loads((tiny_bundle / "manifest.json").read_text())
+    assert shown["provenance"]["model"]["files"] == manifest["files"]
+    assert {"hilum", "python", "onnxruntime", "numpy"} <= set(shown["provenance"]["versions"])
+    assert "slice.jpg" not in receipt.read_text()
+
+
+def test_says_why_an_answer_is_not_reproduced(receipt: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    shown = json.loads(receipt.read_text())
+    other = tmp_path / "other.png"
+    cv2.imwrite(str(other), draw_phantom(9))
+    answer, provenance = shown["answer"], shown["provenance"]
+    flat = dict.fromkeys(answer["probabilities"], 0.25)
+    model = provenance["model"]
+    cases = {
+        "another image": replay(receipt, "--model", tiny_bundle, "--image", other),
+        "a probability differs": replay(
+            changed(receipt, answer=answer | {"probabilities": flat}), "--model", tiny_bundle
+        ),
+        "--model": replay(changed(receipt, answer=answer | {"model_version": "older"}), "--model", tiny_bundle),
+        "not the file that answered": replay(
+            changed(receipt, provenance=provenance | {"model": model | {"files": {"model.onnx": "0"}}}),
+            "--model", tiny_bundle,
+        ),
+        "prepares slices in another way": replay(
+            changed(receipt, provenance=provenance | {"preprocessing_sha256": "0"}), "--model", tiny_bundle
+        ),
+        "is no receipt": replay(changed(receipt, schema_version=2), "--model", tiny_bundle),
+        "cannot be read": replay(tmp_path / "none.json", "--model", tiny_bundle),
+    }  # fmt: skip
+    for words, result in cases.items():
+        assert (result.exit_code, words in result.output) == (8, True), result.output
+
+
+def test_names_software_that_changed(receipt: Path, tiny_bundle: Path) -> None:
+    provenance = json.loads(receipt.read_text())["provenance"]
+    older = provenance | {"versions": provenance["versions"] | {"onnxruntime": "1.0"}}
+
+    result = replay(changed(receipt, provenance=older), "--model", tiny_bundle)
+    assert "another version: onnxruntime" in result.output
