@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from hilum.imaging.phantoms import draw_phantom
 from hilum.imaging.preprocess import preprocess
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import Engine, OnnxEngine
+from hilum.inference.gate import Gate
+from hilum.inference.gate_manifest import GateManifest
 from hilum.inference.manifest import Manifest
 from hilum.inference.neighbours import NEIGHBOURS, Neighbours
 
@@ -51,6 +54,15 @@ class Bundle:
             else:
                 return engine
         raise BundleInvalid("; ".join(refusals))
+
+    def load_gate(self, *, threads: int) -> Gate | None:
+        """Loads what refuses pictures that are no chest CT; None where the bundle has none.
+
+        Raises:
+            BundleInvalid: it is damaged, or does not judge its golden phantoms as when it was made.
+        """
+        settings = self.manifest.gate
+        return None if settings is None else Gate(self.directory / settings.file, settings, threads=threads)
 
     def load_neighbours(self, engine: Engine) -> Neighbours | None:
         """Loads the list of training slices; None where the bundle has none.
@@ -104,6 +116,17 @@ def open_bundle(directory: Path) -> Bundle:
     Raises:
         BundleInvalid: the manifest is missing or malformed, or a file is missing, altered or a link.
     """
+    manifest = read_manifest(directory)
+    verify_files(directory, manifest)
+    return Bundle(directory, manifest)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Reads what a bundle says of itself; its files are not looked at.
+
+    Raises:
+        BundleInvalid: the manifest is missing or malformed.
+    """
     path = directory / MANIFEST
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
@@ -117,12 +140,42 @@ def open_bundle(directory: Path) -> Bundle:
     for file in manifest.engine_files:
         if file not in manifest.files or not manifest.golden.get(file):
             raise BundleInvalid(f"{MANIFEST} lists no hash or no golden prediction for its graph {file!r}")
-    verify_files(directory, manifest)
-    return Bundle(directory, manifest)
+    if manifest.gate is not None and manifest.gate.file not in manifest.files:
+        raise BundleInvalid(f"{MANIFEST} lists no hash for its gate {manifest.gate.file!r}")
+    return manifest
 
 
-def add_to_bundle(directory: Path, files: Sequence[Path]) -> None:
-    """Lists `files`, which lie in the bundle's folder, in its manifest.
+def gate_of(directory: Path) -> GateManifest | None:
+    """What a bundle says of its gate, None where it has none; of its files only the gate's is verified.
+
+    Raises:
+        BundleInvalid: the manifest cannot be read, or the gate's file is not what it says.
+    """
+    manifest = read_manifest(directory)
+    if manifest.gate is None:
+        return None
+    name = manifest.gate.file
+    verify_files(directory, manifest.model_copy(update={"files": {name: manifest.files[name]}}))
+    return manifest.gate
+
+
+def copy_gate(from_bundle: Path, into_folder: Path) -> GateManifest | None:
+    """Copies a bundle's gate into the folder of a bundle being made.
+
+    Returns:
+        The section for the new manifest, which must list the file's hash too; None where there is no gate.
+
+    Raises:
+        BundleInvalid: as `gate_of`.
+    """
+    gate = gate_of(from_bundle)
+    if gate is not None:
+        shutil.copyfile(from_bundle / gate.file, into_folder / gate.file)
+    return gate
+
+
+def add_to_bundle(directory: Path, files: Sequence[Path], *, gate: GateManifest | None = None) -> None:
+    """Lists `files`, which lie in the bundle's folder, in its manifest, and describes its gate where one is given.
 
     Raises:
         BundleInvalid: another file of the bundle is not what the manifest says.
@@ -135,7 +188,8 @@ def add_to_bundle(directory: Path, files: Sequence[Path]) -> None:
     verify_files(directory, stripped)
     added = {file.name: file_digest(file) for file in files}
     partial = path.with_suffix(".partial")
-    renewed = stripped.model_copy(update={"files": dict(sorted({**kept, **added}.items()))})
+    changes: dict[str, object] = {"files": dict(sorted({**kept, **added}.items()))}
+    renewed = stripped.model_copy(update=changes if gate is None else {**changes, "gate": gate})
     partial.write_text(renewed.model_dump_json(indent=2) + "\n")
     partial.replace(path)
 

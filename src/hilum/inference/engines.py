@@ -52,16 +52,7 @@ class OnnxEngine:
             BundleInvalid: the file is no such model.
         """
         self.name = f"onnxruntime {onnxruntime.__version__}"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                model.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise BundleInvalid(f"{model.name} is not a model ONNX Runtime can load: {error}") from error
+        self._session = open_session(model, threads=threads)
         self._input = self._session.get_inputs()[0].name
         has_features = "features" in {output.name for output in self._session.get_outputs()}
         self._outputs = ["logits", "activation_maps", *(["features"] if has_features else [])]
@@ -69,3 +60,19 @@ class OnnxEngine:
     def run(self, batch: NDArray[np.float32]) -> EngineOutput:
         """Computes logits, class-activation maps and features of (N, side, side, 1) slices in [0, 1]."""
         return EngineOutput(*self._session.run(self._outputs, {self._input: batch}))
+
+
+def open_session(graph: Path, *, threads: int) -> onnxruntime.InferenceSession:
+    """Loads a graph on the CPU.
+
+    Raises:
+        BundleInvalid: ONNX Runtime cannot load it.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(graph.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise BundleInvalid(f"{graph.name} is not a model ONNX Runtime can load: {error}") from error

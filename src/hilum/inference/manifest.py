@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hilum.imaging.preprocess import Preprocessing
+from hilum.inference.gate_manifest import GateManifest
 
 
 class _Strict(BaseModel):
@@ -46,6 +47,7 @@ class Manifest(_Strict):
         files: sha256 of every other file in the bundle.
         parity: by graph file, against Keras.
         golden: by graph file, phantoms and their probabilities.
+        gate: what refuses pictures that are no chest CT; None in bundles without one.
     """
 
     schema_version: Literal[1] = 1
@@ -64,6 +66,7 @@ class Manifest(_Strict):
     files: dict[str, str]
     parity: dict[str, Parity]
     golden: dict[str, tuple[Golden, ...]]
+    gate: GateManifest | None = None
     training: dict[str, str | int | float | bool] = Field(description="the settings the model was trained with")
 
     @model_validator(mode="after")

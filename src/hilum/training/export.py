@@ -6,6 +6,7 @@ import contextlib
 import logging
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -34,12 +35,16 @@ _RANKS = {"activation_maps": 4, "features": 2, "logits": 2}
 
 def export_onnx(classifier: keras.Model, path: Path) -> None:
     """Writes `classifier` as ONNX: input `slice`, outputs `logits`, `activation_maps`, `features`; any batch size."""
-    model = with_activation_maps(classifier)
-    model(np.zeros((1, *classifier.input_shape[1:]), np.float32))
+    export_graph(with_activation_maps(classifier), path, _name_outputs)
+
+
+def export_graph(model: keras.Model, path: Path, name_outputs: Callable[[onnx.ModelProto], None]) -> None:
+    """Writes any model of one image input as ONNX; `name_outputs` gives its outputs their names."""
+    model(np.zeros((1, *model.input_shape[1:]), np.float32))
     with _quiet():
         model.export(str(path), format="onnx", opset_version=_OPSET, verbose=False)
     graph = onnx.load(path)
-    _name_outputs(graph)
+    name_outputs(graph)
     hoist_layout(graph)
     onnx.checker.check_model(graph)
     onnx.save(graph, path)

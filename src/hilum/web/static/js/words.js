@@ -2,6 +2,7 @@
 
 const WARNINGS = {
   "body-not-found": "No chest was recognised in this picture. It may not be an axial chest CT slice.",
+  "unusual-for-a-chest-ct": "This is an unusual picture for a chest CT slice. Check that it is one, upright and with the whole chest in it.",
   "uniform-image": "The picture is all but one grey. It does not look like a CT slice.",
   "noise-image": "The picture looks like noise. It does not look like a CT slice.",
   "low-resolution": "The chest is only a few pixels wide here. Fine detail is lost.",
@@ -9,11 +10,16 @@ const WARNINGS = {
   "extension-mismatch": "The file’s name says another format than its content. The content was used.",
   "icc-profile-corrupt": "The picture’s colour profile is damaged and was ignored.",
   "training-image": "The model was trained on this very slice, so its answer here says nothing about how good it is.",
+  "history-unavailable": "This answer could not be stored: the history does not answer at present. Only this page has it.",
+  "image-not-stored": "The answer was stored; its picture could not be.",
   "lossy-compression": "The slice was compressed with loss, which can remove fine detail.",
 };
 
 /** Warnings that say the picture may be no slice at all. */
-const DOUBTFUL = ["body-not-found", "uniform-image", "noise-image"];
+const DOUBTFUL = ["body-not-found", "unusual-for-a-chest-ct", "uniform-image", "noise-image"];
+
+/** Warnings that say nothing about the picture. */
+const OF_THE_ANSWER = ["training-image", "history-unavailable", "image-not-stored"];
 
 /** `large_cell_carcinoma` as “Large cell carcinoma”. */
 export function className(code) {
@@ -52,7 +58,7 @@ export function decision(answer) {
 }
 
 function reviewNote(codes) {
-  const warnings = codes.filter((code) => code !== "training-image");
+  const warnings = codes.filter((code) => !OF_THE_ANSWER.includes(code));
   if (warnings.some((code) => DOUBTFUL.includes(code))) {
     return "The picture may not be a chest CT slice, so the answer should not be relied on.";
   }

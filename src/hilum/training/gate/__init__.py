@@ -1,0 +1,1 @@
+"""Fits the gate that refuses pictures that are no axial chest CT slice."""
