@@ -9,7 +9,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format lock reference-model bench screenshots clean
+.PHONY: help install install-dev run test check format lock reference-model gate bench screenshots clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -62,6 +62,10 @@ lock: $(UV) ## renew the lock files from pyproject.toml
 reference-model: install-dev ## train and measure models/reference (about 40 minutes on 2 cores)
 	$(BIN)/hilum train --data $(DATA)/chest-ct-scan-images --out models/reference --mode full
 	$(BIN)/hilum evaluate --model models/reference --data $(DATA)/chest-ct-scan-images --split test
+
+gate: install-dev ## fit the gate of models/reference (about 3 minutes on 2 cores)
+	$(BIN)/hilum gate fit --chest $(DATA)/chest-ct-scan-images --chest $(DATA)/iq-oth-nccd \
+	  --other $(DATA)/not-chest-ct --model models/reference
 
 bench: install-dev ## measure serving and training speed (docs/performance.md)
 	$(BIN)/python -m bench.serve

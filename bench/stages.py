@@ -28,17 +28,21 @@ Seconds = dict[str, float]
 def timed_stages(predictor: Predictor, seconds: Seconds) -> Iterator[None]:
     """Adds to `seconds` what each stage of the predictor takes while the block runs."""
     functions = {name: getattr(predictor_module, name) for name in _FUNCTIONS if hasattr(predictor_module, name)}
-    engine = predictor._engine
-    run = engine.run
+    engine, gate = predictor._engine, predictor._gate
+    run, admit = engine.run, gate.admit if gate else None
     try:
         for name, function in functions.items():
             setattr(predictor_module, name, _timed(name, function, seconds))
         engine.run = _timed("infer", run, seconds)  # type: ignore[method-assign]
+        if gate and admit:
+            gate.admit = _timed("gate", admit, seconds)  # type: ignore[method-assign]
         yield
     finally:
         for name, function in functions.items():
             setattr(predictor_module, name, function)
         del engine.run
+        if gate:
+            del gate.admit
 
 
 def measure(predictor: Predictor, files: Sequence[tuple[str, bytes]], repeats: int) -> list[Seconds]:
