@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hilum.evaluation import Figure
     from hilum.inference.manifest import Manifest
     from hilum.training.assessment import Assessment
+    from hilum.training.coarse_assessment import CoarseAssessment
     from hilum.training.gate.fit import GateReport
     from hilum.training.probes.findings import FeatureImportance
 
@@ -102,6 +103,28 @@ def _look_alikes(row: dict[str, Any]) -> Table:
         name = escape(one["name"]) if one["name"] else "(not named)"
         table.add_row(name, escape(one["class_name"]), f"{one['similarity']:.3f}", escape(one["source"]))
     return table
+
+
+def print_coarse_assessment(assessment: CoarseAssessment) -> None:
+    """Cancer against none, then how each label was answered."""
+    console = _console()
+    console.print(f"{assessment.model_version} on {assessment.dataset}, split {assessment.split}")
+    if cancer := assessment.cancer:
+        table = Table(box=box.SIMPLE)
+        for heading in ("cancer against none", "value", "95 % interval", "n"):
+            table.add_column(heading, justify="left" if heading.startswith("cancer") else "right")
+        figures = {"AUROC": cancer.auroc, "sensitivity": cancer.sensitivity, "specificity": cancer.specificity}
+        for name, figure in figures.items():
+            table.add_row(name, *_cells(figure), str(figure.n))
+        console.print(table)
+    labels = Table(box=box.SIMPLE)
+    for heading in ("label", "may be", "n", "called cancer", "mean cancer probability", "marked review"):
+        labels.add_column(heading, justify="left" if heading in {"label", "may be"} else "right")
+    for row in assessment.by_label:
+        shares = (row.called_cancer, row.mean_cancer_probability, row.review_share)
+        meaning = ", ".join(row.meaning) or "no class of this model"
+        labels.add_row(row.label, meaning, str(row.n), *(_cells(figure)[0] for figure in shares))
+    console.print(labels)
 
 
 def print_assessment(assessment: Assessment) -> None:

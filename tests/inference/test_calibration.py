@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from hilum.inference.calibration import calibrated_probabilities, fit_temperature
+from hilum.inference.calibration import (
+    calibrated_probabilities,
+    conformal_threshold,
+    fit_temperature,
+    prediction_set,
+)
 
 Logits = NDArray[np.float32]
 any_logits = arrays(
@@ -75,3 +80,31 @@ def test_the_fit_is_never_worse_than_no_calibration(seed: int, n: int, spread: f
 def test_slices_all_right_or_all_wrong_give_a_temperature_at_the_bound(labels: list[int], bound: float) -> None:
     logits = 2 * np.eye(3, dtype=np.float32)
     assert fit_temperature(logits, np.array(labels)) == pytest.approx(bound, rel=0.05)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), coverage=st.sampled_from([0.8, 0.9, 0.95]))
+def test_prediction_sets_cover_new_slices_as_often_as_promised(seed: int, coverage: float) -> None:
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet((1, 1, 1, 1), 6000)
+    labels = np.array([rng.choice(4, p=row) for row in probabilities])
+    threshold = conformal_threshold(probabilities[:3000], labels[:3000], coverage)
+    covered = [
+        label in prediction_set(row, threshold) for row, label in zip(probabilities[3000:], labels[3000:], strict=True)
+    ]
+    assert np.mean(covered) >= coverage - 0.03
+
+
+def test_the_threshold_is_the_quantile_of_split_conformal_prediction() -> None:
+    of_true_class = np.arange(1, 20) / 20
+    probabilities = np.column_stack([of_true_class, 1 - of_true_class])
+    labels = np.zeros(19, np.int64)
+    assert conformal_threshold(probabilities, labels, 0.9) == pytest.approx(0.10)  # 2 of 20 ranks lie below
+    assert conformal_threshold(probabilities, labels, 0.99) == 0  # 19 slices cannot promise it: every class is in
+
+
+def test_a_set_is_never_empty_and_lists_the_most_probable_first() -> None:
+    probabilities = np.array([0.2, 0.5, 0.3])
+    assert prediction_set(probabilities, 0.9).tolist() == [1]
+    assert prediction_set(probabilities, 0.3).tolist() == [1, 2]
+    assert prediction_set(probabilities, 0.0).tolist() == [1, 2, 0]

@@ -9,25 +9,10 @@ import pytest
 
 from hilum.errors import BundleInvalid, EmptyFile, NotReady, Overloaded
 from hilum.services.model import load_model
-from hilum.services.prediction import PredictionService, prediction_set
+from hilum.services.prediction import PredictionService
 from hilum.services.reference import reference_bundle
 from hilum.services.samples import SAMPLE_SEEDS, sample_png
 from hilum.services.workers import Workers
-
-
-@pytest.mark.parametrize(
-    ("probabilities", "expected"),
-    [
-        ({"a": 0.96, "b": 0.04}, ("a",)),
-        ({"a": 0.04, "b": 0.96}, ("b",)),
-        ({"a": 0.5, "b": 0.3, "c": 0.2}, ("a", "b", "c")),
-        ({"a": 0.2, "b": 0.76, "c": 0.04}, ("b", "a")),
-    ],
-)
-def test_a_prediction_set_is_the_fewest_classes_that_reach_its_coverage(
-    probabilities: dict[str, float], expected: tuple[str, ...]
-) -> None:
-    assert prediction_set(probabilities) == expected
 
 
 def test_workers_admit_a_bounded_number_and_free_the_slot_of_a_failure() -> None:

@@ -85,5 +85,5 @@ def phantom_data() -> TrainingData:
     return TrainingData(
         bases=np.stack([np.rint(preprocess(p, base)[..., 0] * 255).astype(np.uint8) for p in pictures]),
         tensors=np.stack([preprocess(p, Preprocessing(side=SIDE)) for p in pictures]),
-        labels=np.arange(24) % 2,
+        targets=np.eye(2, dtype=np.float32)[np.arange(24) % 2],
     )

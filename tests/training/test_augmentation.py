@@ -80,3 +80,18 @@ def test_erasing_blanks_one_rectangle() -> None:
         rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
         assert 0 < np.ptp(rows) < 64 // 3
         assert 0 < np.ptp(columns) < 64 // 3
+
+
+def test_a_slice_takes_over_the_tone_of_another_and_keeps_its_shape() -> None:
+    strength = {field.name: float(field.name == "tone") for field in fields(Augmentation)}
+    base = base_of(2, 64)
+    bright = np.where(base > 5, base // 2 + 120, base).astype(np.uint8)
+    plain = NONE.apply(base, 64, np.random.default_rng(0))
+    target = NONE.apply(bright, 64, np.random.default_rng(0))
+    for seed in range(5):
+        variant = Augmentation(**strength).apply(base, 64, np.random.default_rng(seed), bright)
+        assert plain.mean() < variant.mean() <= target.mean() + 0.01
+        assert np.corrcoef(variant.ravel(), target.ravel())[0, 1] > 0.9
+        assert variant[plain == 0].mean() < 0.005
+    untouched = Augmentation(**strength).apply(base, 64, np.random.default_rng(0))
+    assert np.array_equal(untouched, plain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,18 +11,16 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hilum.cli import main
 from hilum.dataset.importer import import_dataset
 from hilum.errors import TrainingFailed
 from hilum.imaging.decode import decode
 from hilum.imaging.preprocess import preprocess
-from hilum.inference.bundle import open_bundle
+from hilum.inference.bundle import add_to_bundle, open_bundle
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.predictor import Predictor
-from hilum.training.pipeline import TrainingSettings, operating_point, train
+from hilum.training.pipeline import TrainingSettings, train
 
 
 class Interruption(Exception):
@@ -103,11 +102,79 @@ def test_evaluating_adds_verified_figures_card_and_pictures(trained: Path, phant
     assert "not a medical device" in card
     assert "kaggle" not in card.lower()  # these phantoms are not the reference data set
     pictures = {path.name for path in trained.glob("*.png")}
-    assert pictures == {"confusion-matrix.png", "roc.png", "reliability.png", "training-history.png"}
+    curves = {"confusion-matrix.png", "roc.png", "reliability.png", "training-history.png"}
+    assert pictures == curves | {"feature-importance.png"}
     assert all(f"]({picture})" in card for picture in pictures)
     after = open_bundle(trained).manifest
     assert set(after.files) == set(before.files) | pictures | {"metrics.json", "card.md"}
     assert after.model_version == before.model_version
+
+
+def test_evaluating_tells_what_the_answers_hang_on(trained: Path, phantom_dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "figures"
+    result = hilum("evaluate", "--model", trained, "--data", phantom_dataset, "--out", out)
+    assert result.exit_code == 0, result.output
+    written = json.loads((out / "metrics.json").read_text())
+    assert written["explanation_check"]["n"] == written["robustness"]["n"] == 12
+    importance = written["feature_importance"]
+    assert {row["region"] for row in importance["regions"]} > {"left_lung", "right_lung", "mediastinum", "chest_wall"}
+    assert {"brightness", "contrast", "sharpness"} <= {row["property"] for row in importance["properties"]}
+    assert all(len(row["per_class"]) == 4 for row in importance["regions"] + importance["properties"])
+    assert written["split_truth"][0]["name"] == "official test"
+    card = (out / "card.md").read_text()
+    for heading in ("Explanation check", "What the answers hang on", "Robustness", "Intended use", "Limits"):
+        assert f"## {heading}" in card
+    assert written["robustness"]["sentence"] in card
+    assert all(sentence in card and sentence in " ".join(result.stdout.split()) for sentence in importance["sentences"])
+
+
+def test_a_quick_evaluation_leaves_the_probes_out(trained: Path, phantom_dataset: Path, tmp_path: Path) -> None:
+    result = hilum("evaluate", "--quick", "--model", trained, "--data", phantom_dataset, "--out", tmp_path, "--json")
+    assert result.exit_code == 0, result.output
+    written = json.loads(result.stdout)
+    assert written["n"] == 12
+    assert [written[name] for name in ("explanation_check", "feature_importance", "robustness")] == [None] * 3
+    assert "## Robustness" not in (tmp_path / "card.md").read_text()
+
+
+def test_other_splits_and_data_are_told_after_the_official_ones(
+    trained: Path, phantom_dataset: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "model"
+    shutil.copytree(trained, bundle)
+    record = json.loads((bundle / "training.json").read_text())
+    figure = {"value": 0.812, "low": 0.777, "high": 0.846}
+    split = {"n": 577, "accuracy": figure, "macro_f1": figure, "note": "no group on both sides"}
+    record["split_truth"] = [
+        {"name": "grouped cross-validation", **split},
+        {"name": "random cross-validation", **split},
+    ]
+    record["external"] = [
+        {
+            "name": "iq-oth-nccd",
+            "n": 180,
+            "auroc": figure,
+            "sensitivity": figure,
+            "specificity": figure,
+            "note": "left out",
+        }
+    ]
+    (bundle / "training.json").write_text(json.dumps(record))
+    add_to_bundle(bundle, [bundle / "training.json"])
+
+    result = hilum("evaluate", "--quick", "--model", bundle, "--data", phantom_dataset)
+
+    assert result.exit_code == 0, result.output
+    written = json.loads((bundle / "metrics.json").read_text())
+    names = [row["name"] for row in written["split_truth"]]
+    assert names[0] == "official test"
+    assert names[-2:] == ["grouped cross-validation", "random cross-validation"]
+    assert written["accuracy"] == written["split_truth"][0]["accuracy"] != written["split_truth"][-1]["accuracy"]
+    assert written["external"][0]["specificity"] == figure | {"n": 180}
+    card = (bundle / "card.md").read_text()
+    assert "| random cross-validation | 577 | 0.812 [0.777, 0.846] |" in card
+    assert "| iq-oth-nccd | 180 | 0.812 [0.777, 0.846] |" in card
+    assert "random cross-validation" in result.stdout
 
 
 def test_figures_can_be_written_elsewhere(trained: Path, phantom_dataset: Path, tmp_path: Path) -> None:
@@ -245,30 +312,49 @@ def test_a_graph_that_disagrees_with_keras_is_not_released(
     assert not (tmp_path / "model").exists()
 
 
-def two_class(confidence: list[float]) -> np.ndarray:
-    return np.array([[value, 1 - value] for value in confidence])
+@pytest.mark.usefixtures("tiny_backbone")
+def test_a_cross_validated_model_of_two_data_sets_tells_what_each_split_promises(
+    phantom_dataset: Path, write_classes: Callable[..., Path], tmp_path: Path
+) -> None:
+    other = write_classes(benign=3, malignant=12, normal=12)
+    out = tmp_path / "model"
+    options = ("--side", 64, "--epochs", 3, "--cross-validate", 2, "--fold-epochs", 1)
+    result = hilum("train", "--data", phantom_dataset, "--out", out, "--also", other, "--ignore", "benign", *options)
+    assert result.exit_code == 0, result.output
+
+    manifest = open_bundle(out).manifest
+    assert manifest.class_names == ("adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma")
+    assert manifest.sources == ("phantoms", "slices")
+    assert manifest.training["slices"] == 28 + 24
+    assert manifest.training["epochs_fitted"] == 3
+    assert manifest.conformal is not None
+    assert manifest.conformal.n == 28 + 12  # the malignant slices have no known subtype
+    record = json.loads((out / "training.json").read_text())
+    truths = {row["name"]: row for row in record["split_truth"]}
+    assert list(truths) == [
+        "grouped cross-validation",
+        "series held out",
+        "random cross-validation",
+        "baseline: majority class",
+        "baseline: logistic regression",
+    ]
+    assert {row["n"] for name, row in truths.items() if name != "series held out"} == {28}
+    assert 0 < truths["series held out"]["n"] < 28
+    assert truths["baseline: majority class"]["accuracy"]["value"] == pytest.approx(0.25, abs=0.1)
+    notes = [(row["name"], row["note"], row["n"]) for row in record["external"]]
+    assert notes == [("slices", "grouped cross-validation", 24), ("slices", "left out of training entirely", 24)]
+    assert all(0 <= row["auroc"]["value"] <= 1 for row in record["external"])
+    assert len(record["trained_on_sha256"]) == 52
 
 
-def test_the_operating_point_is_where_held_out_slices_become_reliable() -> None:
-    probabilities = two_class([0.99, 0.95, 0.9, 0.8, 0.7, 0.6])
-    assert operating_point(probabilities, np.array([0, 0, 0, 0, 1, 0])) == pytest.approx(0.8)
-    assert operating_point(probabilities, np.array([0, 0, 0, 0, 0, 0])) == pytest.approx(0.6)
-
-
-def test_a_model_that_is_always_wrong_is_confident_of_nothing() -> None:
-    assert operating_point(two_class([0.9, 0.8, 0.7]), np.array([1, 1, 1])) == 0.99
-
-
-def test_equally_confident_answers_are_on_the_same_side() -> None:
-    assert operating_point(two_class([0.95, 0.8, 0.8, 0.8]), np.array([0, 0, 1, 1])) == pytest.approx(0.95)
-
-
-@given(st.lists(st.tuples(st.floats(0.5, 0.989), st.booleans()), min_size=1, max_size=80))
-def test_above_the_operating_point_the_promise_is_kept(slices: list[tuple[float, bool]]) -> None:
-    confidence, right = zip(*slices, strict=True)
-    probabilities = two_class(list(confidence))
-    labels = np.where(right, probabilities.argmax(axis=1), 1 - probabilities.argmax(axis=1))
-    threshold = operating_point(probabilities, labels)
-    is_confident = probabilities.max(axis=1) >= threshold
-    assert 0.5 <= threshold <= 0.99
-    assert not is_confident.any() or np.array(right)[is_confident].mean() >= 0.97
+def test_labels_no_class_is_known_for_are_refused_with_the_remedy(
+    phantom_dataset: Path, write_classes: Callable[..., Path], tmp_path: Path
+) -> None:
+    result = hilum(
+        "train", "--data", phantom_dataset, "--out", tmp_path / "m", "--also", write_classes(benign=5, normal=5)
+    )  # fmt: skip
+    assert result.exit_code == 4
+    assert "--ignore benign" in result.stderr
+    result = hilum("train", "--data", phantom_dataset, "--out", tmp_path / "m", "--coarse", "malignant")
+    assert result.exit_code == 2
+    assert "LABEL=CLASS" in result.stderr

@@ -147,22 +147,22 @@ def test_the_weights_of_the_best_epoch_are_kept_and_patience_ends_the_fit(
     assert len(history) == min(12, best + 3)
     logits = model.predict(hold.tensors, verbose=0)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=wild.label_smoothing)
-    assert float(loss(np.eye(2)[hold.labels], logits)) == pytest.approx(losses[best], rel=1e-3)
+    assert float(loss(hold.targets, logits)) == pytest.approx(losses[best], rel=1e-3)
 
 
 def test_batches_do_not_depend_on_where_a_run_began(learn: TrainingData) -> None:
-    from_the_start = AugmentedBatches(learn, SETTINGS, 2)
+    from_the_start = AugmentedBatches(learn, SETTINGS)
     first = from_the_start[0][0]
     from_the_start.on_epoch_end()
-    resumed = AugmentedBatches(learn, SETTINGS, 2, first_epoch=1)
+    resumed = AugmentedBatches(learn, SETTINGS, first_epoch=1)
     for a, b in zip(from_the_start[1], resumed[1], strict=True):
         assert np.array_equal(a, b)
     assert not np.array_equal(first, resumed[0][0])
 
 
 def test_an_epoch_shows_each_slice_once_and_weighs_classes_alike(phantom_data: TrainingData) -> None:
-    uneven = phantom_data.subset(np.flatnonzero((phantom_data.labels == 0) | (np.arange(24) < 8)))
-    batches = AugmentedBatches(uneven, replace(SETTINGS, batch_size=4, augmentation=Augmentation()), 2)
+    uneven = phantom_data.subset(np.flatnonzero((phantom_data.targets[:, 0] == 1) | (np.arange(24) < 8)))
+    batches = AugmentedBatches(uneven, replace(SETTINGS, batch_size=4, augmentation=Augmentation()))
     assert len(batches) == 4
     weight = np.zeros(2)
     for index in range(len(batches)):
@@ -185,12 +185,17 @@ def test_a_head_is_learnt_from_frozen_features(model: keras.Model, learn: Traini
     seen: list[int] = []
     settings = replace(SETTINGS, epochs=4)
     history = fit_head(
-        model, features, learn.labels, (features[0], learn.labels), settings, on_epoch=lambda e, of, row: seen.append(e)
+        model,
+        features,
+        learn.targets,
+        (features[0], learn.targets),
+        settings,
+        on_epoch=lambda e, of, row: seen.append(e),
     )
     assert seen == [1, 2, 3, 4]
     assert np.array_equal(model.get_layer("conv").get_weights()[0], before)
     logits = model.predict(learn.tensors, verbose=0)
-    right = (logits.argmax(axis=1) == learn.labels).mean()
+    right = (logits.argmax(axis=1) == learn.targets.argmax(axis=1)).mean()
     assert right == pytest.approx(
         history[int(np.argmin([row["val_loss"] for row in history]))]["val_accuracy"], abs=0.1
     )

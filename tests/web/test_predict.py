@@ -31,7 +31,7 @@ def test_answers_a_slice(client: TestClient, slice_png: bytes) -> None:
     assert answer["cancer_probability"] == pytest.approx(1 - answer["probabilities"]["normal"])
     assert answer["decision"] in {"confident", "review"}
     assert answer["prediction_set"][0] == answer["predicted_class"]
-    assert sum(answer["probabilities"][name] for name in answer["prediction_set"]) >= 0.95
+    assert len(answer["prediction_set"]) == 1 or answer["decision"] == "review"
     assert answer["model_version"] == "tiny-20260101-00000000"
     assert answer["latency_ms"] > 0
 

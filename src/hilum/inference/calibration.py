@@ -43,3 +43,33 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
         best = int(np.argmin(losses))
         low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
     return float(np.exp((low + high) / 2))
+
+
+def conformal_threshold(probabilities: NDArray[np.float64], labels: NDArray[np.int64], coverage: float) -> float:
+    """The probability from which a class belongs to the prediction set (split conformal, Vovk et al. 2005; LAC).
+
+    For slices exchangeable with these, sets of all classes at least this probable contain the true one with at least
+    probability `coverage` (Sadinle, Lei and Wasserman, JASA 2019).
+
+    Args:
+        probabilities: (N, C) calibrated, of slices the model was not trained on.
+        labels: (N,) class indices.
+        coverage: the share to reach, in (0, 1).
+
+    Returns:
+        A threshold in [0, 1]; 0 where N is too small to promise the coverage, so that every class is in the set.
+    """
+    of_true_class = np.sort(probabilities[np.arange(len(labels)), labels])
+    below = int(np.floor((len(labels) + 1) * (1 - coverage)))
+    return float(of_true_class[below - 1]) if below >= 1 else 0.0
+
+
+def prediction_set(probabilities: NDArray[np.float64], threshold: float) -> NDArray[np.intp]:
+    """Indices of the classes in the set, most probable first; the most probable one always is.
+
+    Args:
+        probabilities: (C,) calibrated.
+        threshold: from `conformal_threshold`.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    return np.asarray([c for rank, c in enumerate(order) if rank == 0 or probabilities[c] >= threshold], np.intp)

@@ -30,6 +30,14 @@ class Parity(_Strict):
     agreement: float = Field(description="share of slices with the same predicted class")
 
 
+class Conformal(_Strict):
+    """How prediction sets are made: every class at least `set_above` probable, which `n` held-out slices chose."""
+
+    coverage: float = Field(gt=0, lt=1, description="share of sets that contain the true class, for slices like those")
+    set_above: float = Field(ge=0, le=1)
+    n: int
+
+
 class Manifest(_Strict):
     """The contents of `manifest.json`.
 
@@ -41,7 +49,9 @@ class Manifest(_Strict):
         preprocessing: what the model's input must have gone through.
         temperature: logits are divided by it (Guo et al., ICML 2017).
         confident_above: operating point; below it the decision is `review`.
+        conformal: how prediction sets are made; None in bundles that make none.
         dataset_digest: sha256 of the manifest of the data it was trained on.
+        sources: names of the data sets it was trained on, the main one first; empty in older bundles.
         engine_files: the bundle's graphs, the one to serve first; the next serves where a processor's 8-bit
             arithmetic fails the golden check.
         files: sha256 of every other file in the bundle.
@@ -61,7 +71,9 @@ class Manifest(_Strict):
     preprocessing: Preprocessing
     temperature: float = Field(gt=0)
     confident_above: float = Field(ge=0, le=1)
+    conformal: Conformal | None = None
     dataset_digest: str
+    sources: tuple[str, ...] = ()
     engine_files: tuple[str, ...] = Field(min_length=1)
     files: dict[str, str]
     parity: dict[str, Parity]

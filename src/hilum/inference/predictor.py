@@ -18,7 +18,7 @@ from hilum.imaging.decode import CtSlice, Limits, decode
 from hilum.imaging.preprocess import preprocess
 from hilum.imaging.quality import quality_warnings
 from hilum.inference.bundle import open_bundle
-from hilum.inference.calibration import calibrated_probabilities
+from hilum.inference.calibration import calibrated_probabilities, prediction_set
 from hilum.inference.engines import Engine
 from hilum.inference.gate import Gate
 from hilum.inference.manifest import Manifest
@@ -39,7 +39,9 @@ class Prediction:
         predicted_class: the most probable class.
         probabilities: calibrated, by class name in the model's order; they sum to 1.
         cancer_probability: sum over the cancer classes; None where the model's classes name none.
-        decision: `confident`, or `review` below the operating point or where the input is doubtful.
+        decision: `confident`, or `review` below the operating point, where the prediction set has more than one class,
+            or where the input is doubtful.
+        prediction_set: the classes that cannot be ruled out at the bundle's coverage, most probable first.
         warnings: codes from decoding and of the input's quality.
         model_version: of the bundle that answered.
         activation_map: (h, w) float32 >= 0, what spoke for `predicted_class`, over the body's box.
@@ -55,6 +57,7 @@ class Prediction:
     probabilities: dict[str, float]
     cancer_probability: float | None
     decision: Literal["confident", "review"]
+    prediction_set: tuple[str, ...]
     warnings: tuple[str, ...]
     model_version: str
     activation_map: NDArray[np.float32]
@@ -63,6 +66,19 @@ class Prediction:
     features: NDArray[np.float32] | None = None
     training_match: TrainingMatch | None = None
     look_alikes: tuple[LookAlike, ...] | None = None
+
+
+@dataclass(frozen=True)
+class TensorAnswers:
+    """What the model says of many preprocessed slices.
+
+    Attributes:
+        probabilities: (N, C) float64, calibrated.
+        activation_maps: (N, h, w, C) float32, signed.
+    """
+
+    probabilities: NDArray[np.float64]
+    activation_maps: NDArray[np.float32]
 
 
 class Predictor:
@@ -152,13 +168,16 @@ class Predictor:
         if not body.is_found:
             warnings = (*warnings, "body-not-found")
         is_doubtful = not _HARMLESS.issuperset(warnings)
-        is_confident = probabilities[best] >= manifest.confident_above and not is_doubtful
+        set_above = manifest.conformal.set_above if manifest.conformal else 1.0
+        in_set = prediction_set(probabilities, set_above)
+        is_confident = probabilities[best] >= manifest.confident_above and len(in_set) == 1 and not is_doubtful
         cancers = manifest.cancer_class_names
         return Prediction(
             predicted_class=manifest.class_names[best],
             probabilities=by_class,
             cancer_probability=min(1.0, sum(by_class[name] for name in cancers)) if cancers else None,
             decision="confident" if is_confident else "review",
+            prediction_set=tuple(manifest.class_names[index] for index in in_set),
             warnings=warnings,
             model_version=manifest.model_version,
             activation_map=np.maximum(output.activation_maps[0, :, :, best], 0),
@@ -180,3 +199,8 @@ class Predictor:
             look_alikes = self._neighbours.nearest(prediction.features, similar)
         warnings = prediction.warnings if match is None else (*prediction.warnings, TRAINING_IMAGE)
         return replace(prediction, training_match=match, look_alikes=look_alikes, warnings=warnings)
+
+    def answer_tensors(self, tensors: NDArray[np.float32]) -> TensorAnswers:
+        """Answers (N, side, side, 1) preprocessed slices in one batch, without gate, quality checks or decision."""
+        output = self._engine.run(tensors)
+        return TensorAnswers(calibrated_probabilities(output.logits, self.manifest.temperature), output.activation_maps)

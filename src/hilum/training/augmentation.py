@@ -12,6 +12,10 @@ BASE_SCALE = 1.5
 """Slices are kept at this multiple of the input side, so that a warp does not blur them below a served slice."""
 
 
+_BLACK = 5
+"""Grey levels below this are what preprocessing blanks."""
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """How far a slice may be moved and changed. Zero strength everywhere gives the slice as it is served.
@@ -21,6 +25,8 @@ class Augmentation:
         flip: probability of a left-right mirror: the class is not a side.
         gamma: half-width of the log-gamma on grey values.
         window: probability of clipping as a narrower window would: soft tissue saturated, or lungs black.
+        tone: probability of taking over, in part, the grey values another slice has inside the body: windows, contrast
+            media and scanners then go with no class (histogram matching, Gonzalez and Woods, 3.3).
         texture: probability of noise or blur, as other kernels and JPEG give.
         erase: probability of blanking one rectangle, so that no single spot decides (Zhong et al., AAAI 2020).
     """
@@ -32,20 +38,26 @@ class Augmentation:
     flip: float = 0.5
     gamma: float = 0.25
     window: float = 0.4
+    tone: float = 0.5
     texture: float = 0.4
     erase: float = 0.25
 
-    def apply(self, base: NDArray[np.uint8], side: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    def apply(
+        self, base: NDArray[np.uint8], side: int, rng: np.random.Generator, other: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.float32]:
         """Draws one variant.
 
         Args:
             base: (B, B) uint8, a preprocessed slice at `BASE_SCALE` times `side`.
             side: the model's input side.
             rng: the source of chance.
+            other: another such slice, whose grey values may be taken over.
 
         Returns:
             (side, side) float32 in [0, 1].
         """
+        if other is not None and rng.random() < self.tone:
+            base = _take_tone(base, other, np.float32(rng.uniform(0.3, 1)))
         warped = cv2.warpAffine(base, self._matrix(base.shape[0], side, rng), (side, side), flags=cv2.INTER_LINEAR)
         grey = warped.astype(np.float32) / 255
         if rng.random() < self.window:
@@ -70,6 +82,22 @@ class Augmentation:
         centre_out = side * (0.5 + rng.uniform(-self.shift, self.shift, 2)) - 0.5
         centre_in = np.full(2, base_side / 2 - 0.5)
         return np.column_stack([linear, centre_out - linear @ centre_in])
+
+
+def _take_tone(base: NDArray[np.uint8], other: NDArray[np.uint8], share: np.float32) -> NDArray[np.uint8]:
+    """Moves grey values towards those at the same rank in `other`; what is black, as outside the body, stays so."""
+    levels = np.arange(256, dtype=np.float32)
+    matched = np.interp(_ranks(base), _ranks(other), levels)
+    table = np.rint((1 - share) * levels + share * matched).astype(np.uint8)
+    table[:_BLACK] = np.arange(_BLACK)
+    return np.asarray(cv2.LUT(base, table), np.uint8)
+
+
+def _ranks(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(256,) share of the body's pixels that are at most as bright as each level."""
+    counts = np.bincount(picture[::2, ::2].ravel(), minlength=256).astype(np.float64)
+    counts[:_BLACK] = 0
+    return np.asarray(np.cumsum(counts) / max(counts.sum(), 1))
 
 
 def _narrow_window(grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

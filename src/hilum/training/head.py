@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.training.architectures import HEAD
+from hilum.training.architectures import HEAD, build_classifier
+from hilum.training.objective import AllowedClassesLoss, accuracy, balancing_weights
 from hilum.training.trainer import EpochHook, FitSettings, TrainingData
 
 VIEWS = 4
@@ -44,11 +46,18 @@ def take_features(
     return np.stack(views)
 
 
+def features_as_served(architecture: str, side: int, weights: Path | None, data: TrainingData) -> NDArray[np.float32]:
+    """Pooled features (N, F) of the slices as they are served, from the backbone before any training."""
+    classifier = build_classifier(architecture, side, data.targets.shape[1], weights=weights)
+    backbone = keras.Model(classifier.input, classifier.get_layer("pool").output)
+    return np.asarray(backbone.predict(data.tensors, batch_size=32, verbose=0), np.float32)
+
+
 def fit_head(
     classifier: keras.Model,
     features: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    held_out: tuple[NDArray[np.float32], NDArray[np.int64]] | None,
+    targets: NDArray[np.float32],
+    held_out: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
     settings: FitSettings,
     *,
     on_epoch: EpochHook | None = None,
@@ -58,8 +67,8 @@ def fit_head(
     Args:
         classifier: from `build_classifier`.
         features: (VIEWS, N, F) of the slices to learn.
-        labels: (N,).
-        held_out: features (M, F) and labels (M,) of other groups, for early stopping.
+        targets: (N, C) allowed classes.
+        held_out: features (M, F) and targets (M, C) of other groups, for early stopping.
         settings: epochs, rate, weight decay and seed.
         on_epoch: progress.
 
@@ -69,30 +78,29 @@ def fit_head(
     n_classes = classifier.output_shape[-1]
     flat = features.reshape(-1, features.shape[-1])
     mean, deviation = flat.mean(0), flat.std(0) + 1e-3
-    targets = np.eye(n_classes, dtype=np.float32)[np.tile(labels, len(features))]
-    counts = np.bincount(labels, minlength=n_classes)
-    weights = (len(labels) / (n_classes * np.maximum(counts, 1)))[np.tile(labels, len(features))]
+    repeated = np.tile(targets, (len(features), 1))
     keras.utils.set_random_seed(settings.seed)
     head = keras.Sequential(
         [keras.Input((flat.shape[1],)), keras.layers.Dropout(0.2), keras.layers.Dense(n_classes, name=HEAD)]
     )
     head.compile(
         keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay),
-        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
-        metrics=["accuracy"],
+        AllowedClassesLoss(settings.label_smoothing),
+        metrics=[accuracy],
         jit_compile=False,
     )
     validation = None
     callbacks: list[keras.callbacks.Callback] = [_Report(settings.epochs, on_epoch)]
     if held_out is not None:
-        validation = ((held_out[0] - mean) / deviation, np.eye(n_classes, dtype=np.float32)[held_out[1]])
-        callbacks.append(
-            keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, restore_best_weights=True)
-        )
+        validation = ((held_out[0] - mean) / deviation, held_out[1])
+        if settings.patience is not None:
+            callbacks.append(
+                keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, restore_best_weights=True)
+            )
     head.fit(
         (flat - mean) / deviation,
-        targets,
-        sample_weight=weights,
+        repeated,
+        sample_weight=balancing_weights(repeated),
         validation_data=validation,
         batch_size=settings.batch_size,
         epochs=settings.epochs,

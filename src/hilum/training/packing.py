@@ -16,14 +16,19 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.dataset.labels import cancer_classes
 from hilum.errors import TrainingFailed
 from hilum.imaging.phantoms import draw_phantom
 from hilum.imaging.preprocess import Preprocessing, preprocess
-from hilum.inference.bundle import HISTORY, MANIFEST, file_digest
+from hilum.inference.bundle import HISTORY, MANIFEST, copy_gate, file_digest
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import OnnxEngine
-from hilum.inference.manifest import Golden, Manifest, Parity
+from hilum.inference.manifest import Conformal, Golden, Manifest, Parity
+from hilum.inference.neighbours import NEIGHBOURS
+from hilum.training.corpus import Corpus
+from hilum.training.decision import COVERAGE, Decision
 from hilum.training.export import export_onnx, measure_parity, quantise
+from hilum.training.look_alikes import make_neighbours, read_known_slices
 
 MAX_PARITY_DIFFERENCE = 1e-3
 _GOLDEN_SEEDS = (0, 1, 2, 3)
@@ -38,17 +43,23 @@ class Trained:
     classifier: keras.Model
     architecture: str
     preprocessing: Preprocessing
-    class_names: tuple[str, ...]
-    temperature: float
-    confident_above: float
-    dataset_digest: str
+    corpus: Corpus
+    decision: Decision
     history: list[dict[str, float]]
     class_counts: dict[str, dict[str, int]]
-    trained_on: list[str]
+    split_truth: list[dict[str, object]]
+    external: list[dict[str, object]]
     settings: dict[str, str | int | float | bool | None]
 
 
-def write_bundle(trained: Trained, tensors: NDArray[np.float32], hold: NDArray[np.int64], out: Path) -> Manifest:
+def write_bundle(
+    trained: Trained,
+    tensors: NDArray[np.float32],
+    hold: NDArray[np.int64],
+    out: Path,
+    *,
+    gate_from: Path | None = None,
+) -> Manifest:
     """Exports, checks and writes the bundle; `out` is replaced only when all of it is there.
 
     Args:
@@ -56,6 +67,7 @@ def write_bundle(trained: Trained, tensors: NDArray[np.float32], hold: NDArray[n
         tensors: (N, side, side, 1), the slices that were not in the test set.
         hold: indices of the held-out slices among them.
         out: the bundle's folder.
+        gate_from: the bundle whose gate is taken over; `out` itself may be it.
 
     Raises:
         TrainingFailed: the ONNX graph does not reproduce Keras.
@@ -67,7 +79,7 @@ def write_bundle(trained: Trained, tensors: NDArray[np.float32], hold: NDArray[n
     uncompiled.save(partial / _KERAS)  # without the optimizer: it loads with Keras alone
     export_onnx(trained.classifier, partial / _FP32)
     expected = trained.classifier.predict(tensors, batch_size=32, verbose=0)
-    parity = {_FP32: measure_parity(expected, partial / _FP32, tensors, trained.temperature)}
+    parity = {_FP32: measure_parity(expected, partial / _FP32, tensors, trained.decision.temperature)}
     if parity[_FP32].max_probability_difference > MAX_PARITY_DIFFERENCE:
         raise TrainingFailed(
             f"the ONNX graph's probabilities differ from Keras's by {parity[_FP32].max_probability_difference:.2g}; "
@@ -75,24 +87,33 @@ def write_bundle(trained: Trained, tensors: NDArray[np.float32], hold: NDArray[n
         )
     spread = np.random.default_rng(0).permutation(len(tensors))[:_CALIBRATION_SLICES]
     quantise(partial / _FP32, partial / _INT8, tensors[spread])
-    parity[_INT8] = measure_parity(expected, partial / _INT8, tensors, trained.temperature)
+    parity[_INT8] = measure_parity(expected, partial / _INT8, tensors, trained.decision.temperature)
     if _is_worth_serving(parity[_INT8], partial, tensors[hold]):
         graphs: tuple[str, ...] = (_INT8, _FP32)
     else:
         graphs = (_FP32,)
         del parity[_INT8]
         (partial / _INT8).unlink()
+    known = read_known_slices(
+        ((item.file, item.record) for item in trained.corpus.slices),
+        anonymous=bool(trained.settings.get("anonymous_neighbours")),
+    )
+    served = OnnxEngine(partial / graphs[0], threads=0)  # so that stored and served features agree
+    make_neighbours(known, served, tensors).save(partial / NEIGHBOURS)
     (partial / HISTORY).write_text(
         json.dumps(
             {
                 "training_history": trained.history,
                 "class_distribution": trained.class_counts,
-                "trained_on_sha256": trained.trained_on,
+                "trained_on_sha256": [item.record.sha256 for item in trained.corpus.slices],
+                "split_truth": trained.split_truth,
+                "external": trained.external,
             },
             indent=1,
         )
     )
-    manifest = _describe(trained, graphs, parity, partial)
+    gate = copy_gate(gate_from, partial) if gate_from else None
+    manifest = _describe(trained, graphs, parity, partial).model_copy(update={"gate": gate})
     (partial / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
     if out.exists():
         shutil.rmtree(out)
@@ -124,12 +145,14 @@ def _describe(trained: Trained, graphs: tuple[str, ...], parity: dict[str, Parit
         created_at=now,
         hilum_version=version("hilum"),
         code_version=_code_version(),
-        class_names=trained.class_names,
-        cancer_class_names=tuple(name for name in trained.class_names if "carcinoma" in name or name == "malignant"),
+        class_names=trained.corpus.class_names,
+        cancer_class_names=cancer_classes(trained.corpus.class_names),
         preprocessing=trained.preprocessing,
-        temperature=trained.temperature,
-        confident_above=trained.confident_above,
-        dataset_digest=trained.dataset_digest,
+        temperature=trained.decision.temperature,
+        confident_above=trained.decision.confident_above,
+        conformal=Conformal(coverage=COVERAGE, set_above=trained.decision.set_above, n=trained.decision.n),
+        dataset_digest=trained.corpus.digest,
+        sources=trained.corpus.sources,
         engine_files=graphs,
         files=files,
         parity=parity,
@@ -143,7 +166,7 @@ def _golden(trained: Trained, graph: Path) -> tuple[Golden, ...]:
     golden = []
     for seed in _GOLDEN_SEEDS:
         tensor = preprocess(draw_phantom(seed), trained.preprocessing)
-        probabilities = calibrated_probabilities(engine.run(tensor[np.newaxis]).logits, trained.temperature)[0]
+        probabilities = calibrated_probabilities(engine.run(tensor[np.newaxis]).logits, trained.decision.temperature)[0]
         golden.append(Golden(phantom_seed=seed, probabilities=tuple(round(float(p), 6) for p in probabilities)))
     return tuple(golden)
 

@@ -4,32 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from hilum.dataset.manifest import DatasetManifest, ImageRecord
-from hilum.dataset.splits import grouped_folds
+from hilum.dataset.labels import LabelScheme
+from hilum.dataset.manifest import DatasetManifest
+from hilum.dataset.series import series_groups
+from hilum.dataset.splits import Fold, grouped_folds
 from hilum.errors import TrainingFailed
 from hilum.imaging.preprocess import Preprocessing
-from hilum.inference.bundle import MANIFEST
-from hilum.inference.calibration import calibrated_probabilities, fit_temperature
+from hilum.inference.bundle import MANIFEST, gate_of
 from hilum.training.architectures import build_classifier
-from hilum.training.head import fit_head, take_features
+from hilum.training.corpus import Corpus, gather
+from hilum.training.cross_validation import (
+    OutOfFold,
+    SourceTruth,
+    SplitTruth,
+    as_rows,
+    baselines,
+    exact_slices,
+    fit_folds,
+    leave_source_out,
+    random_folds,
+    series_of,
+    source_truth,
+    split_truth,
+)
+from hilum.training.decision import decide
+from hilum.training.fitter import Fitter, FullFitter, HeadFitter, Progress
+from hilum.training.head import features_as_served
 from hilum.training.packing import Trained, write_bundle
 from hilum.training.slices import read_slices
-from hilum.training.trainer import EpochHook, FitSettings, TrainingData, fit
+from hilum.training.trainer import FitSettings, TrainingData
 
-Progress = Callable[[str, float, str], None]
-"""Called with the stage, its share done (0..1) and a few words."""
-
-CONFIDENT_ACCURACY = 0.97
-"""The operating point: the lowest confidence above which held-out slices are right at least this often."""
+GROUPED = "no slice, nor a near copy of it, on both sides; neighbouring slices of a patient may be"
+SERIES = "one such fold with no series on both sides, as far as names and near copies tell: nearest to new patients"
+RANDOM = "copies and patients on both sides: flatters, and is here to show by how much"
 
 
 @dataclass(frozen=True)
@@ -43,9 +58,13 @@ class TrainingSettings:
         epochs: at the most; None takes the mode's default.
         folds: one of so many grouped folds is held out for early stopping, calibration and the operating point; where
             a class has fewer groups, as many as it has.
-        refit: afterwards learn from all slices, for the number of epochs found best.
+        cross_validate: instead fit every one of so many folds, grouped and otherwise; 0 for none. The answers for all
+            slices then calibrate, and the bundle tells what each way of splitting would have promised.
+        fold_epochs: of each fold of a cross-validation; None takes as many as the final fit, at several times the time.
+        refit: afterwards learn from all slices, for the number of epochs found best; a cross-validation always does.
         seed: of the folds, the initial head, shuffling and augmentation.
         weights: backbone weights to start from; None takes ImageNet's.
+        anonymous_neighbours: leave the training slices' names out of the bundle; no part of a fit.
     """
 
     architecture: str = "efficientnet-lite0"
@@ -53,9 +72,12 @@ class TrainingSettings:
     side: int = 256
     epochs: int | None = None
     folds: int = 6
+    cross_validate: int = 0
+    fold_epochs: int | None = None
     refit: bool = True
     seed: int = 0
     weights: Path | None = None
+    anonymous_neighbours: bool = False
 
     def fit_settings(self) -> FitSettings:
         """The mode's schedule."""
@@ -66,164 +88,157 @@ class TrainingSettings:
         )
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One fit: the data, which of them are learnt and which held out, and how."""
-
-    data: TrainingData
-    learn: NDArray[np.int64]
-    hold: NDArray[np.int64]
-    settings: TrainingSettings
-    run: Path
-    progress: Progress
-
-    def build(self) -> keras.Model:
-        """The classifier before the fit."""
-        n_classes = int(self.data.labels.max()) + 1
-        return build_classifier(
-            self.settings.architecture, self.settings.side, n_classes, weights=self.settings.weights
-        )
-
-
-@dataclass(frozen=True)
-class _HeldOut:
-    """What the held-out fold taught."""
-
-    best_epoch: int
-    history: list[dict[str, float]]
-    logits: NDArray[np.float32]
-    labels: NDArray[np.int64]
-
-
-def train(manifest: DatasetManifest, out: Path, settings: TrainingSettings, progress: Progress) -> Path:
+def train(
+    manifest: DatasetManifest,
+    out: Path,
+    settings: TrainingSettings,
+    progress: Progress,
+    *,
+    also: Sequence[DatasetManifest] = (),
+    scheme: LabelScheme | None = None,
+    gate_from: Path | None = None,
+) -> Path:
     """Trains a model on every split but `test` and writes its bundle to `out`.
 
     Work in progress lies in `<out>.run`; the same call after a kill goes on from the last epoch.
 
     Args:
-        manifest: the data, with groups.
+        manifest: the main data set, with groups: its labels are the classes.
         out: the bundle's folder, made or replaced.
         settings: what to train.
         progress: told of each step.
+        also: further data sets to learn from, whose labels may be coarse.
+        scheme: what the labels say; by default that of the main data set's labels.
+        gate_from: a bundle whose gate the new one inherits; `out` itself may be it.
 
     Returns:
         `out`.
 
     Raises:
         TrainingFailed: the data do not suffice, or `out` is there and is no bundle.
+        DatasetInvalid: a label is unknown.
+        BundleInvalid: `gate_from` cannot be read.
     """
     _require_replaceable(out)
-    records = manifest.trainable_records(splits=("train", "valid", ""))
-    n_folds = min(settings.folds, _require_enough(manifest, records))
-    run = _open_run(out, manifest, settings)
-    keras.utils.set_random_seed(settings.seed)
+    if gate_from is not None:
+        gate_of(gate_from)  # said now rather than after the training
+    scheme = scheme or LabelScheme.of(manifest.class_names)
+    corpus = gather([manifest, *also], scheme)
+    _require_enough(corpus)
+    run = _open_run(out, corpus, settings)
 
     preprocessing = Preprocessing(side=settings.side)
     data = read_slices(
-        manifest, records, preprocessing, on_slice=lambda done, of: progress("read", done / of, f"{done}/{of} slices")
+        corpus, preprocessing, on_slice=lambda done, of: progress("read", done / of, f"{done}/{of} slices")
     )
-    groups = [record.group for record in records]
-    learn, hold = grouped_folds(data.labels, groups, n_folds, settings.seed)[0]
+    fitting = _Fitting(corpus, data, _fitter(settings, data, run, progress), settings)
+    evidence = _cross_validate(fitting, manifest) if settings.cross_validate else _hold_out(fitting)
+    exact = exact_slices(corpus, evidence.held_out.logits)
+    decision = decide(evidence.held_out.logits[exact], corpus.targets[exact].argmax(1))
+    if settings.refit or settings.cross_validate:
+        everything = np.arange(len(corpus.slices))
+        final = fitting.fitter.fit(
+            "refit", everything, None, replace(settings.fit_settings(), epochs=evidence.epochs, patience=None)
+        )
+    else:
+        final = evidence.held_out.first
 
-    fitting = _fit_head_mode if settings.mode == "head" else _fit_full_mode
-    classifier, held_out = fitting(_Job(data, learn, hold, settings, run, progress))
-
-    temperature = fit_temperature(held_out.logits, held_out.labels)
-    probabilities = calibrated_probabilities(held_out.logits, temperature)
+    progress("pack", 0.0, "exporting and quantising")
     trained = Trained(
-        classifier=classifier,
+        classifier=final.classifier,
         architecture=settings.architecture,
         preprocessing=preprocessing,
-        class_names=manifest.class_names,
-        temperature=temperature,
-        confident_above=operating_point(probabilities, held_out.labels),
-        dataset_digest=manifest.digest,
-        history=held_out.history,
+        corpus=corpus,
+        decision=decision,
+        history=evidence.held_out.first.history,
         class_counts=manifest.class_counts(),
-        trained_on=[record.sha256 for record in records],
+        split_truth=as_rows(evidence.split_truth),
+        external=as_rows(evidence.external),
         settings={
             **{name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()},
-            "best_epoch": held_out.best_epoch,
-            "slices": len(records),
-            "held_out_slices": len(hold),
-            "held_out_accuracy": float((probabilities.argmax(1) == held_out.labels).mean()),
+            "best_epoch": evidence.held_out.first.best_epoch,
+            "epochs_fitted": evidence.epochs,
+            "slices": len(corpus.slices),
+            "held_out_slices": len(evidence.held_out.covered),
+            "held_out_accuracy": decision.accuracy,
         },
     )
-    progress("pack", 0.0, "exporting and quantising")
-    write_bundle(trained, data.tensors, hold, out)
+    write_bundle(trained, data.tensors, evidence.held_out.folds[0][1], out, gate_from=gate_from)
     progress("pack", 1.0, "done")
     return out
 
 
-def operating_point(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """The lowest top probability above which at least `CONFIDENT_ACCURACY` of held-out slices are right.
+@dataclass(frozen=True)
+class _Fitting:
+    """What is learnt, and the way of learning."""
 
-    Args:
-        probabilities: (N, C) calibrated, of held-out slices.
-        labels: (N,).
+    corpus: Corpus
+    data: TrainingData
+    fitter: Fitter
+    settings: TrainingSettings
 
-    Returns:
-        A threshold in [0.5, 0.99].
-    """
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    order = np.argsort(-confidence)
-    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    is_last_of_equals = np.append(np.diff(confidence[order]) != 0, True)
-    enough = np.flatnonzero((accuracy >= CONFIDENT_ACCURACY) & is_last_of_equals)
-    threshold = confidence[order][enough[-1]] if enough.size else 0.99
-    return float(np.clip(threshold, 0.5, 0.99))
+    def grouped_folds(self, groups: Sequence[str], n_folds: int) -> list[Fold]:
+        """Folds that no group crosses; fewer of them where a label has fewer groups."""
+        n_folds = min(n_folds, _fewest_groups(self.corpus, groups))
+        return grouped_folds(self.corpus.strata, groups, n_folds, self.settings.seed)
 
 
-def _fit_full_mode(job: _Job) -> tuple[keras.Model, _HeldOut]:
-    def report(stage: str) -> EpochHook:
-        return lambda epoch, of, row: job.progress(stage, epoch / of, _words(epoch, of, row))
+@dataclass(frozen=True)
+class _Evidence:
+    """What fits on parts of the data taught, before the final fit."""
 
-    data, hold, fit_settings = job.data, job.hold, job.settings.fit_settings()
-    classifier = job.build()
-    start = classifier.get_weights()
-    history = fit(
-        classifier, data.subset(job.learn), data.subset(hold), fit_settings, job.run / "fit", on_epoch=report("fit")
+    held_out: OutOfFold
+    epochs: int
+    split_truth: tuple[SplitTruth, ...] = ()
+    external: tuple[SourceTruth, ...] = ()
+
+
+def _hold_out(fitting: _Fitting) -> _Evidence:
+    """One grouped fold is held out: it stops the fit early, and the final fit is as long as was best for it."""
+    corpus, schedule = fitting.corpus, fitting.settings.fit_settings()
+    folds = fitting.grouped_folds(corpus.groups, fitting.settings.folds)[:1]
+    held_out = fit_folds(fitting.fitter, folds, corpus.targets.shape, schedule, "fit")
+    epochs = held_out.first.best_epoch
+    if fitting.settings.mode == "full":
+        epochs = max(epochs, round(0.75 * schedule.epochs))
+    return _Evidence(held_out, epochs)
+
+
+def _cross_validate(fitting: _Fitting, manifest: DatasetManifest) -> _Evidence:
+    """The recipe is fitted, to its last epoch, on every fold of each way of splitting: nothing is chosen by any."""
+    corpus, settings = fitting.corpus, fitting.settings
+    final = settings.fit_settings()
+    schedule = replace(final, epochs=settings.fold_epochs or final.epochs, patience=None)
+    series = series_of(corpus, {record.sha256: record.group for record in series_groups(manifest).records})
+
+    def run(folds: list[Fold], name: str) -> OutOfFold:
+        return fit_folds(fitting.fitter, folds, corpus.targets.shape, schedule, name)
+
+    frozen = features_as_served(settings.architecture, settings.side, settings.weights, fitting.data)
+    grouped = run(fitting.grouped_folds(corpus.groups, settings.cross_validate), "grouped")
+    by_series = run(fitting.grouped_folds(series, settings.cross_validate)[:1], "series-1")
+    flattering = run(random_folds(corpus.strata, settings.cross_validate, settings.seed), "random")
+    truths = (
+        split_truth("grouped cross-validation", GROUPED, corpus, grouped.logits, corpus.groups),
+        split_truth("series held out", SERIES, corpus, by_series.logits, series),
+        split_truth("random cross-validation", RANDOM, corpus, flattering.logits, None),
+        *baselines(corpus, frozen, grouped.folds, corpus.groups),
     )
-    best_epoch = _best_epoch(history)
-    logits = classifier.predict(data.tensors[hold], verbose=0)
-    if job.settings.refit:
-        classifier.set_weights(start)
-        again = replace(fit_settings, epochs=max(best_epoch, round(0.75 * fit_settings.epochs)))
-        fit(classifier, data, None, again, job.run / "refit", on_epoch=report("refit"))
-    return classifier, _HeldOut(best_epoch, history, logits, data.labels[hold])
+    external = []
+    for source, name in list(enumerate(corpus.sources))[1:]:
+        external.append(source_truth(name, "grouped cross-validation", corpus, grouped.logits, source))
+        left = run([leave_source_out(corpus, source)], f"without-{source}")
+        external.append(source_truth(name, "left out of training entirely", corpus, left.logits, source))
+    return _Evidence(grouped, final.epochs, truths, tuple(row for row in external if row))
 
 
-def _fit_head_mode(job: _Job) -> tuple[keras.Model, _HeldOut]:
-    data, hold, fit_settings = job.data, job.hold, job.settings.fit_settings()
-    classifier = job.build()
-    features = take_features(
-        classifier,
-        data,
-        fit_settings,
-        on_view=lambda view, of: job.progress("features", view / of, f"view {view}/{of}"),
-    )
-    history = fit_head(
-        classifier,
-        features[:, job.learn],
-        data.labels[job.learn],
-        (features[0, hold], data.labels[hold]),
-        fit_settings,
-        on_epoch=lambda epoch, of, row: job.progress("fit", epoch / of, _words(epoch, of, row)),
-    )
-    best_epoch = _best_epoch(history)
-    logits = classifier.predict(data.tensors[hold], verbose=0)
-    if job.settings.refit:
-        fit_head(classifier, features, data.labels, None, replace(fit_settings, epochs=best_epoch))
-    return classifier, _HeldOut(best_epoch, history, logits, data.labels[hold])
+def _fitter(settings: TrainingSettings, data: TrainingData, run: Path, progress: Progress) -> Fitter:
+    def build() -> keras.Model:
+        return build_classifier(settings.architecture, settings.side, data.targets.shape[1], weights=settings.weights)
 
-
-def _best_epoch(history: list[dict[str, float]]) -> int:
-    return 1 + int(np.argmin([row["val_loss"] for row in history]))
-
-
-def _words(epoch: int, of: int, row: dict[str, float]) -> str:
-    words = f"epoch {epoch}/{of}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
-    return words + (f"  held-out {row['val_loss']:.3f} / {row['val_accuracy']:.3f}" if "val_loss" in row else "")
+    if settings.mode == "full":
+        return FullFitter(data, build, run, progress)
+    return HeadFitter(data, build, settings.fit_settings(), progress)
 
 
 def _require_replaceable(out: Path) -> None:
@@ -232,29 +247,36 @@ def _require_replaceable(out: Path) -> None:
         raise TrainingFailed(f"{out} is there and is no bundle; name a new folder, or the bundle to replace")
 
 
-def _require_enough(manifest: DatasetManifest, records: Sequence[ImageRecord]) -> int:
-    """The number of groups of the class that has the fewest: no more folds can each hold one out."""
-    if len(manifest.class_names) < 2:
+def _require_enough(corpus: Corpus) -> None:
+    """Each class needs some slices, and of more than one group."""
+    if len(corpus.class_names) < 2:
         raise TrainingFailed("training needs at least two classes")
-    fewest = len(records)
-    for name in manifest.class_names:
-        groups = [record.group for record in records if record.class_name == name]
-        if len(groups) < 5:
+    counts = corpus.counts()
+    groups = np.array(corpus.groups)
+    for index, name in enumerate(corpus.class_names):
+        if counts[name] < 5:
             raise TrainingFailed(
-                f"class {name!r} has {len(groups)} usable slices outside the test set; training needs at least 5"
+                f"class {name!r} has {counts[name]} usable slices outside the test set; training needs at least 5"
             )
-        if len(set(groups)) < 2:
+        exact = (corpus.targets.sum(1) == 1) & (corpus.targets[:, index] == 1)
+        if len(set(groups[exact])) < 2:
             raise TrainingFailed(
                 f"the slices of class {name!r} all show the same slice or patient; "
                 "training needs at least 2 different ones, one of them to be held out"
             )
-        fewest = min(fewest, len(set(groups)))
-    return fewest
 
 
-def _open_run(out: Path, manifest: DatasetManifest, settings: TrainingSettings) -> Path:
+def _fewest_groups(corpus: Corpus, groups: Sequence[str]) -> int:
+    """The number of groups of the label that has the fewest: no more folds can each hold one out."""
+    named = np.array(groups)
+    return min(len(set(named[corpus.strata == stratum])) for stratum in np.unique(corpus.strata))
+
+
+def _open_run(out: Path, corpus: Corpus, settings: TrainingSettings) -> Path:
     """The folder of checkpoints; one of another data set or other settings is not mixed in."""
-    identity = json.dumps({"data": manifest.digest, **{k: str(v) for k, v in asdict(settings).items()}}, sort_keys=True)
+    decisive = (settings.architecture, settings.mode, settings.side, settings.epochs, settings.folds)
+    also = (settings.cross_validate, settings.fold_epochs, settings.seed, str(settings.weights))
+    identity = json.dumps({"data": corpus.digest, "settings": [*decisive, *also]})
     run = out.with_name(f"{out.name}.run") / hashlib.sha256(identity.encode()).hexdigest()[:12]
     run.mkdir(parents=True, exist_ok=True)
     return run

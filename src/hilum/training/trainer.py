@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.training.augmentation import Augmentation
+from hilum.training.objective import AllowedClassesLoss, accuracy, balancing_weights
 
 EpochHook = Callable[[int, int, dict[str, float]], None]
 """Called after each epoch with its number from 1, the number planned and its metrics."""
@@ -26,16 +27,16 @@ class TrainingData:
     Attributes:
         bases: (N, B, B) uint8 slices at `augmentation.BASE_SCALE` times the input side.
         tensors: (N, side, side, 1) float32, the same slices as they are served.
-        labels: (N,) class indices.
+        targets: (N, C) float32, 1 for each class a slice may have: several where its label is coarse.
     """
 
     bases: NDArray[np.uint8]
     tensors: NDArray[np.float32]
-    labels: NDArray[np.int64]
+    targets: NDArray[np.float32]
 
     def subset(self, indices: NDArray[np.int64]) -> TrainingData:
         """The slices at `indices`."""
-        return TrainingData(self.bases[indices], self.tensors[indices], self.labels[indices])
+        return TrainingData(self.bases[indices], self.tensors[indices], self.targets[indices])
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class FitSettings:
 
     Attributes:
         epochs: at the most, and the length of the cosine schedule.
-        patience: epochs without a better validation loss before stopping.
+        patience: epochs without a better validation loss before stopping with the best weights; None goes on to the
+            last epoch and keeps its weights.
     """
 
     epochs: int = 24
@@ -53,7 +55,7 @@ class FitSettings:
     weight_decay: float = 1e-4
     label_smoothing: float = 0.05
     warmup_epochs: float = 1.0
-    patience: int = 10
+    patience: int | None = 10
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -61,28 +63,26 @@ class FitSettings:
 class AugmentedBatches(keras.utils.PyDataset):
     """Batches of random variants, the same for the same seed and epoch wherever a resumed run starts."""
 
-    def __init__(self, data: TrainingData, settings: FitSettings, n_classes: int, first_epoch: int = 0) -> None:
+    def __init__(self, data: TrainingData, settings: FitSettings, first_epoch: int = 0) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
-        self._data, self._settings, self._n_classes = data, settings, n_classes
+        self._data, self._settings = data, settings
         self._epoch = first_epoch
-        counts = np.bincount(data.labels, minlength=n_classes)
-        self._class_weights = len(data.labels) / (n_classes * np.maximum(counts, 1))
+        self._weights = balancing_weights(data.targets)
         self._shuffle()
 
     def __len__(self) -> int:
         """Batches an epoch; the last, smaller one is dropped as it would disturb the batch norms."""
-        return max(1, len(self._data.labels) // self._settings.batch_size)
+        return max(1, len(self._data.targets) // self._settings.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Slices (B, side, side, 1), one-hot labels (B, C) and class weights (B,)."""
+        """Slices (B, side, side, 1), targets (B, C) and weights (B,)."""
         size = self._settings.batch_size
         rows = self._order[index * size : (index + 1) * size]
         rng = np.random.default_rng((self._settings.seed, self._epoch, index))
         side = self._data.tensors.shape[1]
-        slices = np.stack([self._settings.augmentation.apply(self._data.bases[row], side, rng) for row in rows])
-        labels = self._data.labels[rows]
-        one_hot = np.eye(self._n_classes, dtype=np.float32)[labels]
-        return slices[..., np.newaxis], one_hot, self._class_weights[labels].astype(np.float32)
+        bases, augment = self._data.bases, self._settings.augmentation.apply
+        slices = np.stack([augment(bases[row], side, rng, bases[rng.integers(len(bases))]) for row in rows])
+        return slices[..., np.newaxis], self._data.targets[rows], self._weights[rows]
 
     def on_epoch_end(self) -> None:
         """Reshuffles."""
@@ -90,7 +90,7 @@ class AugmentedBatches(keras.utils.PyDataset):
         self._shuffle()
 
     def _shuffle(self) -> None:
-        self._order = np.random.default_rng((self._settings.seed, self._epoch)).permutation(len(self._data.labels))
+        self._order = np.random.default_rng((self._settings.seed, self._epoch)).permutation(len(self._data.targets))
 
 
 def fit(
@@ -105,7 +105,7 @@ def fit(
     """Fits all weights of `model`, from its checkpoint in `directory` where an earlier run was killed.
 
     A fit that was finished there is loaded, not repeated.
-    With `held_out`, the weights of the epoch with its lowest loss are kept.
+    With `held_out` and a patience, the weights of the epoch with its lowest loss are kept.
 
     Args:
         model: slices -> logits, from `build_classifier`.
@@ -119,7 +119,6 @@ def fit(
         The history: for each epoch its `epoch`, `loss`, `accuracy`, `learning_rate` and, with `held_out`, `val_*`.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    n_classes = model.output_shape[-1]
     history = _History(directory / "history.json", settings.epochs, on_epoch)
     final = directory / "final.weights.h5"
     if final.exists():
@@ -127,21 +126,22 @@ def fit(
         return history.epochs
     if not history.checkpoint(len(history.epochs)).exists():
         history.epochs = []  # epochs whose weights are gone do not count
-    batches = AugmentedBatches(train, settings, n_classes, first_epoch=len(history.epochs))
+    batches = AugmentedBatches(train, settings, first_epoch=len(history.epochs))
     rate = _Cosine(settings.learning_rate, len(batches), settings.warmup_epochs, settings.epochs)
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0),
-        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
-        metrics=["accuracy"],
+        AllowedClassesLoss(settings.label_smoothing),
+        metrics=[accuracy],
         jit_compile=False,
     )
     history.restore(model)
     callbacks: list[keras.callbacks.Callback] = [history]
     validation = None
+    best = directory / "best.weights.h5"
     if held_out is not None:
-        best = directory / "best.weights.h5"
-        callbacks.insert(0, _BestWeights(best, history, settings.patience))
-        validation = (held_out.tensors, np.eye(n_classes, dtype=np.float32)[held_out.labels])
+        if settings.patience is not None:
+            callbacks.insert(0, _BestWeights(best, history, settings.patience))
+        validation = (held_out.tensors, held_out.targets)
     model.fit(
         batches,
         validation_data=validation,
@@ -151,7 +151,7 @@ def fit(
         shuffle=False,  # the batches are; Keras would reorder them by a state that a resumed run has not
         verbose=0,
     )
-    if held_out is not None:
+    if best.exists():
         model.load_weights(best)
     _save_whole(model, final)
     history.checkpoint(len(history.epochs)).unlink()

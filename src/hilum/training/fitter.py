@@ -1,0 +1,127 @@
+"""Fits classifiers on parts of one set of slices, by mode: every weight, or the head alone. Chooses no part itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.training.head import fit_head, take_features
+from hilum.training.trainer import EpochHook, FitSettings, TrainingData, fit
+
+Progress = Callable[[str, float, str], None]
+"""Called with the stage, its share done (0..1) and a few words."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One fit.
+
+    Attributes:
+        classifier: with the weights kept.
+        history: by epoch.
+        held_out_logits: (M, C) of the slices held out; empty where there were none.
+    """
+
+    classifier: keras.Model
+    history: list[dict[str, float]]
+    held_out_logits: NDArray[np.float32]
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, from 1, with the lowest held-out loss."""
+        return 1 + int(np.argmin([row["val_loss"] for row in self.history]))
+
+
+class Fitter(Protocol):
+    """One way of learning; the same part, stage and settings give the same classifier."""
+
+    def fit(self, stage: str, learn: NDArray[np.intp], hold: NDArray[np.intp] | None, settings: FitSettings) -> Fitted:
+        """Fits a new classifier.
+
+        Args:
+            stage: names the fit in progress and in the folder of checkpoints.
+            learn: indices of the slices to learn.
+            hold: indices of the slices to watch and to answer for.
+            settings: the schedule.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class FullFitter:
+    """Learns every weight from `build()`'s; a fit that was killed goes on, a finished one is loaded."""
+
+    data: TrainingData
+    build: Callable[[], keras.Model]
+    checkpoints: Path
+    progress: Progress
+
+    def fit(self, stage: str, learn: NDArray[np.intp], hold: NDArray[np.intp] | None, settings: FitSettings) -> Fitted:
+        """Fits a new classifier; see `Fitter`."""
+        keras.utils.set_random_seed(settings.seed)
+        classifier = self.build()
+        held_out = None if hold is None else self.data.subset(hold)
+        history = fit(
+            classifier,
+            self.data.subset(learn),
+            held_out,
+            settings,
+            self.checkpoints / stage,
+            on_epoch=_reporter(stage, self.progress),
+        )
+        return Fitted(classifier, history, _logits(classifier, held_out))
+
+
+class HeadFitter:
+    """Learns the linear head on features of the frozen backbone, which are taken once for all fits."""
+
+    def __init__(
+        self, data: TrainingData, build: Callable[[], keras.Model], settings: FitSettings, progress: Progress
+    ) -> None:
+        """Takes the features of every slice."""
+        self._data, self._progress = data, progress
+        keras.utils.set_random_seed(settings.seed)
+        self._classifier = build()
+        self.features = take_features(
+            self._classifier,
+            data,
+            settings,
+            on_view=lambda view, of: progress("features", view / of, f"view {view}/{of}"),
+        )
+
+    def fit(self, stage: str, learn: NDArray[np.intp], hold: NDArray[np.intp] | None, settings: FitSettings) -> Fitted:
+        """Fits a new head into the one classifier; see `Fitter`."""
+        targets = self._data.targets
+        history = fit_head(
+            self._classifier,
+            self.features[:, learn],
+            targets[learn],
+            None if hold is None else (self.features[0, hold], targets[hold]),
+            settings,
+            on_epoch=_reporter(stage, self._progress),
+        )
+        return Fitted(
+            self._classifier, history, _logits(self._classifier, None if hold is None else self._data.subset(hold))
+        )
+
+
+def _logits(classifier: keras.Model, data: TrainingData | None) -> NDArray[np.float32]:
+    if data is None:
+        return np.empty((0, classifier.output_shape[-1]), np.float32)
+    return np.asarray(classifier.predict(data.tensors, verbose=0), np.float32)
+
+
+def _reporter(stage: str, progress: Progress) -> EpochHook:
+    def report(epoch: int, of: int, row: dict[str, float]) -> None:
+        words = f"epoch {epoch}/{of}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
+        if "val_loss" in row:
+            words += f"  held-out {row['val_loss']:.3f} / {row['val_accuracy']:.3f}"
+        progress(stage, epoch / of, words)
+
+    return report

@@ -1,0 +1,46 @@
+"""A data set that only knows cancer or none still says how good a model of subtypes is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hilum.cli import main
+from hilum.dataset.importer import import_dataset
+from hilum.training.pipeline import TrainingSettings, train
+
+
+@pytest.fixture
+def model(phantom_dataset: Path, tmp_path: Path, tiny_backbone: None) -> Path:
+    settings = TrainingSettings(side=64, epochs=2, mode="head")
+    return train(import_dataset(phantom_dataset), tmp_path / "model", settings, lambda *step: None)
+
+
+def test_coarse_labels_measure_cancer_against_none(model: Path, write_classes: Callable[..., Path]) -> None:
+    data = write_classes(benign=2, malignant=5, normal=4)
+    command = ["evaluate", "--model", str(model), "--data", str(data), "--split", "all", "--ignore", "benign"]
+    result = CliRunner().invoke(main, [*command, "--json"])
+    assert result.exit_code == 0, result.output
+    measured = json.loads(result.stdout)
+    assert measured["n"] == 9
+    assert 0 <= measured["cancer"]["auroc"]["value"] <= 1
+    labels = {row["label"]: row for row in measured["by_label"]}
+    assert labels["malignant"]["meaning"] == ["adenocarcinoma", "large_cell_carcinoma", "squamous_cell_carcinoma"]
+    assert labels["benign"]["meaning"] == []
+    assert [labels[name]["n"] for name in ("benign", "malignant", "normal")] == [2, 5, 4]
+    assert measured["cancer"]["sensitivity"]["value"] == pytest.approx(labels["malignant"]["called_cancer"]["value"])
+
+    table = CliRunner().invoke(main, command)
+    assert "no class of this model" in table.stdout
+    assert "AUROC" in table.stdout
+
+
+def test_a_label_nobody_explains_is_refused(model: Path, write_classes: Callable[..., Path]) -> None:
+    data = write_classes(benign=2, malignant=5)
+    result = CliRunner().invoke(main, ["evaluate", "--model", str(model), "--data", str(data), "--split", "all"])
+    assert result.exit_code == 4
+    assert "does not know the classes benign" in result.stderr
