@@ -300,3 +300,13 @@ def test_an_image_that_cannot_be_kept_is_said(tiny_bundle: Path, pictures: list[
         assert "image-not-stored" in answer["warnings"]
         assert client.get(f"/predictions/{answer['id']}").json()["image_kept"] is False
         assert client.get("/health").json()["status"] == "degraded"
+
+
+def test_images_of_an_object_store_are_put_side_by_side(
+    tiny_bundle: Path, pictures: list[bytes], tmp_path: Path
+) -> None:
+    history = open_history(f"sqlite:///{tmp_path / 'hilum.db'}", tmp_path / "blobs")
+    history._blobs.folder = None  # as of a store that is not a folder
+    with serving(tiny_service(tiny_bundle), history=history) as client:
+        answer = ask(client, pictures[0])
+        assert client.get(f"/predictions/{answer['id']}").json()["image_kept"] is True

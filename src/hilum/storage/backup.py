@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
-from hilum.errors import BackupFailed, BackupInvalid, RestoreRefused
+from hilum.errors import BackupFailed, BackupInvalid, BlobMissing, RestoreRefused
 from hilum.storage import postgresql_tools, predictions
 from hilum.storage.blobs import Blobs
 from hilum.storage.database import Database
@@ -145,7 +145,11 @@ def _add_images(archive: tarfile.TarFile, blobs: Blobs) -> int | None:
         return None
     count = 0
     for entry in blobs.entries():
-        _add_bytes(archive, _BLOBS + entry.digest, blobs.get(entry.digest))
+        try:
+            data = blobs.get(entry.digest)
+        except BlobMissing:  # deleted meanwhile, with its row
+            continue
+        _add_bytes(archive, _BLOBS + entry.digest, data)
         count += 1
     return count
 
