@@ -71,7 +71,7 @@ def measure_shortcuts(evidence: Evidence, progress: Progress) -> list[Shortcut]:
 
 def shortcut_findings(shortcuts: list[Shortcut]) -> list[Finding]:
     """One finding for each aspect that tells the class better than guessing does."""
-    return [_finding(shortcut) for shortcut in shortcuts if shortcut.strength >= _WEAK]
+    return [_finding(s) for s in shortcuts if s.strength >= _WEAK and s.best.low > s.best.majority]
 
 
 def _finding(shortcut: Shortcut) -> Finding:
@@ -118,6 +118,8 @@ def _score(features: NDArray[np.float32], labels: NDArray[np.intp], groups: list
     folds = folds_of(labels, groups)
     if not folds:
         return None
+    if not np.ptp(features, axis=0).any():  # nothing differs: weighted trees would answer by chance of the folds
+        return score(np.full(len(labels), np.bincount(labels).argmax(), np.intp), labels, groups, is_balanced=True)
     predicted = np.empty(len(labels), np.intp)
     for train, held in folds:
         trees = ExtraTreesClassifier(_TREES, min_samples_leaf=2, class_weight="balanced", random_state=0)
