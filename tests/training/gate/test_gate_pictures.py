@@ -57,7 +57,7 @@ def test_large_pictures_are_reduced_and_small_ones_kept() -> None:
 def test_what_is_made_from_a_picture_stays_in_its_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "_DRAWN", {})
     monkeypatch.setattr(pictures, "_PHANTOMS", 0)
-    sources = [Source(CHEST, f"g{n}", f"{n}.png", draw_phantom(n, side=160)) for n in range(6)]
+    sources = [Source.of(CHEST, f"g{n}", f"{n}.png", draw_phantom(n, side=160), 32) for n in range(6)]
     made = make_pictures(sources, [1] * 6, 32)
     assert set(made.folds.tolist()) == {1}
     assert made.sources[:6].tolist() == list(range(6))
@@ -72,6 +72,6 @@ def test_names_of_one_patient_are_one_group(tmp_path: Path) -> None:
         file = tmp_path / "other" / f"{name}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(file), rng.integers(0, 256, (80, 80)).astype(np.uint8))
-    group = {source.name: source.group for source in read_other_sources(import_dataset(tmp_path / "other"))}
+    group = {source.name: source.group for source in read_other_sources(import_dataset(tmp_path / "other"), 32)}
     assert group["abdominal-ct/p1_a.png"] == group["abdominal-ct/p1_b.png"]
     assert len(set(group.values())) == 3

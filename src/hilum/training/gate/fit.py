@@ -30,7 +30,6 @@ from hilum.training.gate.pictures import (
     Pictures,
     Source,
     make_pictures,
-    picture_of,
     read_chest_sources,
     read_other_sources,
 )
@@ -109,9 +108,9 @@ def fit_gate(
     """
     open_bundle(bundle)
     progress("read", 0.0, "reading pictures")
-    splits = [read_chest_sources(manifest) for manifest in chest]
+    splits = [read_chest_sources(manifest, SIDE) for manifest in chest]
     sources = [source for fit, _ in splits for source in fit]
-    sources += [source for manifest in others for source in read_other_sources(manifest)]
+    sources += [source for manifest in others for source in read_other_sources(manifest, SIDE)]
     folds = _folds(sources)
     progress("read", 1.0, f"{len(sources)} pictures")
     pictures = make_pictures(
@@ -204,7 +203,8 @@ def choose_thresholds(scores: NDArray[np.float64]) -> tuple[float, float]:
     ordered = np.sort(scores)
 
     def below(share: float, low: float, high: float) -> float:
-        return float(np.clip(ordered[int(share * len(ordered))], low, high).round(4))
+        chosen = float(np.clip(ordered[int(share * len(ordered))], low, high))
+        return int(chosen * 1e4 + 1e-6) / 1e4  # rounded down, or one more would be refused
 
     refuse = below(REFUSED_SHARE, *_REFUSE_RANGE)
     return refuse, max(refuse, below(UNUSUAL_SHARE, *_UNUSUAL_RANGE))
@@ -253,7 +253,7 @@ def _folds(sources: Sequence[Source]) -> list[int]:
 
 
 def _stacked(sources: Sequence[Source]) -> NDArray[np.uint8]:
-    return np.stack([np.rint(picture_of(source, SIDE) * 255).astype(np.uint8) for source in sources])
+    return np.stack([source.seen for source in sources])
 
 
 def _golden(seed: int, layer: LinearLayer, trunk: keras.Model, chest: int) -> GateGolden:

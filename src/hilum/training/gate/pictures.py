@@ -49,12 +49,26 @@ _REAL_WEIGHT = 4.0
 
 @dataclass(frozen=True)
 class Source:
-    """One real picture: what it shows, which pictures share its origin, its name and its reduced pixels."""
+    """One real picture.
+
+    Attributes:
+        kind: what it shows.
+        group: pictures of one origin share it.
+        name: its path in its data set.
+        grey: reduced, to make variants of.
+        seen: (side, side, 1) uint8, what the gate sees of it when it is served, times 255.
+    """
 
     kind: str
     group: str
     name: str
     grey: Grey
+    seen: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, kind: str, group: str, name: str, pixels: NDArray[np.uint8] | NDArray[np.float32], side: int) -> Source:
+        """The source that a decoded picture makes."""
+        return cls(kind, group, name, reduced(pixels), _eight_bits(gate_picture(pixels, side)))
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,7 @@ class Pictures:
     sources: NDArray[np.int64]
 
 
-def read_chest_sources(manifest: DatasetManifest) -> tuple[list[Source], list[Source]]:
+def read_chest_sources(manifest: DatasetManifest, side: int) -> tuple[list[Source], list[Source]]:
     """The chest slices to fit on (all but the test split, each once) and the test split as delivered.
 
     Groups are series as far as names and near copies tell, so that a held-out slice's patient was not learnt.
@@ -85,13 +99,13 @@ def read_chest_sources(manifest: DatasetManifest) -> tuple[list[Source], list[So
 
     def read(record: ImageRecord) -> Source:
         group = f"{manifest.source}:{group_of[record.sha256]}"
-        return Source(CHEST, group, record.path, _grey(manifest.path_of(record)))
+        return Source.of(CHEST, group, record.path, _pixels(manifest.path_of(record)), side)
 
     fit = manifest.trainable_records(splits=("train", "valid", ""))
     return [read(record) for record in fit], [read(record) for record in manifest.of_split("test")]
 
 
-def read_other_sources(manifest: DatasetManifest) -> list[Source]:
+def read_other_sources(manifest: DatasetManifest, side: int) -> list[Source]:
     """Everything that is no chest CT; a picture's class is its kind.
 
     Near copies are grouped, and so are names of one kind that begin alike up to the first underscore: exports of one
@@ -107,7 +121,7 @@ def read_other_sources(manifest: DatasetManifest) -> list[Source]:
     left, right = np.array(pairs, np.intp).T
     roots = joined(len(records), [(left, right)])
     return [
-        Source(record.class_name, f"{manifest.source}:{root}", record.path, _grey(manifest.path_of(record)))
+        Source.of(record.class_name, f"{manifest.source}:{root}", record.path, _pixels(manifest.path_of(record)), side)
         for record, root in zip(records, roots, strict=True)
     ]
 
@@ -133,18 +147,13 @@ def make_pictures(
     counts = {kind: sum(source.kind == kind for source in sources) for kind in {source.kind for source in sources}}
     rows = _Rows(side)
     for index, (source, fold) in enumerate(zip(sources, folds, strict=True)):
-        rows.add(source.grey, source.kind, fold, _REAL_WEIGHT, source=index)
+        rows.append(source.seen, source.kind, fold, _REAL_WEIGHT, source=index)
     for index, (source, fold) in enumerate(zip(sources, folds, strict=True)):
         _add_variants(rows, source, fold, counts[source.kind], rng)
         if on_source:
             on_source(index + 1, len(sources))
     _add_drawings(rows, max(folds) + 1, rng)
     return rows.stacked()
-
-
-def picture_of(source: Source, side: int) -> NDArray[np.float32]:
-    """What the gate sees of a real picture: (side, side, 1)."""
-    return gate_picture(source.grey, side)
 
 
 def _add_variants(rows: _Rows, source: Source, fold: int, of_kind: int, rng: np.random.Generator) -> None:
@@ -183,9 +192,12 @@ class _Rows:
         self._pixels: list[Grey] = []
         self._rest: list[tuple[str, int, float, int]] = []
 
-    def add(self, grey: Grey, kind: str, fold: int, weight: float, *, source: int = -1) -> None:
+    def add(self, grey: Grey, kind: str, fold: int, weight: float) -> None:
         picture = gate_picture(np.ascontiguousarray(grey), self._side)
-        self._pixels.append(np.rint(picture * 255).astype(np.uint8))
+        self.append(_eight_bits(picture), kind, fold, weight)
+
+    def append(self, picture: NDArray[np.uint8], kind: str, fold: int, weight: float, *, source: int = -1) -> None:
+        self._pixels.append(picture)
         self._rest.append((kind, fold, weight, source))
 
     def stacked(self) -> Pictures:
@@ -197,5 +209,9 @@ def _name_stem(record: ImageRecord) -> str:
     return f"{record.class_name}/{PurePosixPath(record.path).stem.split('_')[0]}"
 
 
-def _grey(path: Path) -> Grey:
-    return reduced(decode(path.read_bytes(), name=path.name).pixels)
+def _pixels(path: Path) -> NDArray[np.uint8] | NDArray[np.float32]:
+    return decode(path.read_bytes(), name=path.name).pixels
+
+
+def _eight_bits(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(picture * 255).astype(np.uint8)
