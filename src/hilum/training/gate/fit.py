@@ -193,8 +193,12 @@ def fit_layer(
     mean, deviation = features.mean(0), features.std(0) + np.float32(1e-2)
     model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=2000, tol=1e-4)
     model.fit((features - mean) / deviation, labels, sample_weight=balanced)
-    kernel = (model.coef_.T / deviation[:, np.newaxis]).astype(np.float32)
-    bias = (model.intercept_ - (mean / deviation) @ model.coef_.T).astype(np.float32)
+    coefficients, intercepts = model.coef_, model.intercept_
+    if n_kinds == 2:  # scikit-learn gives the second kind's only: half of it, and its negative, are the same softmax
+        coefficients = np.concatenate([-coefficients, coefficients]) / 2
+        intercepts = np.concatenate([-intercepts, intercepts]) / 2
+    kernel = (coefficients.T / deviation[:, np.newaxis]).astype(np.float32)
+    bias = (intercepts - (mean / deviation) @ coefficients.T).astype(np.float32)
     return LinearLayer(kernel, bias)
 
 
