@@ -12,14 +12,24 @@ from pathlib import Path
 import cv2
 
 from bench.machine import usable_cores
+from hilum.imaging.decode import decode
+from hilum.inference.bundle import open_bundle
 from hilum.inference.predictor import Predictor
 from hilum.services.reference import reference_bundle
 
 
 def load_predictor(model: Path | None) -> Predictor:
-    """The predictor as the server loads it: one core a call."""
+    """The predictor as the server loads it, one core a call; it answers what the gate refuses too."""
     cv2.setNumThreads(1)
-    return Predictor.load(model or reference_bundle(), threads=1)
+    return Predictor.load(model or reference_bundle(), threads=1, answers_all=True)
+
+
+def answered_files(files: Sequence[Path], model: Path | None) -> list[Path]:
+    """The files that the model's gate lets through: an answer with an error would count as a failure."""
+    gate = open_bundle(model or reference_bundle()).load_gate(threads=1)
+    if gate is None:
+        return list(files)
+    return [file for file in files if not gate.judge(decode(file.read_bytes(), name=file.name).pixels).is_refused]
 
 
 def in_threads(predictor: Predictor, files: Sequence[bytes], seconds: float) -> float:

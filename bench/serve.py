@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     wrk.check_installed()
     about = machine.description()
-    files = machine.test_files(machine.data_folder())
+    files = loop.answered_files(machine.test_files(machine.data_folder()), options.model)
     results: dict[str, Any] = {"files": len(files), "file_bytes_mean": round(_mean_size(files))}
     results["start"] = _starts(options.model, options.starts)
     with Server(options.model) as server:
