@@ -9,7 +9,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format lock reference-model gate bench screenshots clean
+.PHONY: help install install-dev run test check format lock reference-model gate notebook bench screenshots clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -43,18 +43,18 @@ test: install-dev ## run the tests
 	$(BIN)/pytest
 
 check: install-dev ## lint, types, import contracts
-	$(BIN)/ruff format --check src tests bench scripts
-	$(BIN)/ruff check src tests bench scripts
+	$(BIN)/ruff format --check src tests bench scripts notebook
+	$(BIN)/ruff check src tests bench scripts notebook
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: install-dev ## format the code
-	$(BIN)/ruff format src tests bench scripts
-	$(BIN)/ruff check --fix src tests bench scripts
+	$(BIN)/ruff format src tests bench scripts notebook
+	$(BIN)/ruff check --fix src tests bench scripts notebook
 
 lock: $(UV) ## renew the lock files from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	  --group build pyproject.toml --output-file requirements/serve.txt
+	  --constraint requirements/constraints.txt --group build pyproject.toml --output-file requirements/serve.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --extra train --group build --group dev --constraint requirements/serve.txt pyproject.toml \
 	  --output-file requirements/dev.txt
@@ -66,6 +66,12 @@ reference-model: install-dev ## train and measure models/reference (about 40 min
 gate: install-dev ## fit the gate of models/reference (about 3 minutes on 2 cores)
 	$(BIN)/hilum gate fit --chest $(DATA)/chest-ct-scan-images --chest $(DATA)/iq-oth-nccd \
 	  --other $(DATA)/not-chest-ct --model models/reference
+
+notebook: install-dev ## execute the notebook on the real data into notebook/out (under 10 minutes on 2 cores)
+	HILUM_DATA="$(abspath $(DATA))" HILUM_MODEL="$(if $(HILUM_MODEL),$(abspath $(HILUM_MODEL)))" \
+	  $(BIN)/python -m nbconvert --to notebook --execute --output-dir notebook/out notebook/lung_cancer_analysis.ipynb
+	$(BIN)/python -m nbconvert --to html --HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= \
+	  notebook/out/lung_cancer_analysis.ipynb
 
 bench: install-dev ## measure serving and training speed (docs/performance.md)
 	$(BIN)/python -m bench.serve

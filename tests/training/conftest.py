@@ -6,15 +6,14 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # TensorFlow's own imports use deprecated names
     import keras
 
+from drawn_dataset import write_dataset
 from hilum.imaging.phantoms import draw_phantom
 from hilum.imaging.preprocess import Preprocessing, preprocess
 from hilum.training.augmentation import BASE_SCALE
@@ -34,33 +33,6 @@ def tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
         return keras.Model(inputs, keras.layers.ReLU(6, name="relu")(x), name="tiny")
 
     monkeypatch.setattr("hilum.training.architectures._build_backbone", build)
-
-
-def draw_varied(seed: int, label: int) -> NDArray[np.uint8]:
-    """A phantom with random organs, so that no two are near copies; its label shows as discs in the lungs."""
-    picture = draw_phantom(seed, side=128, with_mass=False)
-    body = picture > 20
-    rng = np.random.default_rng(seed)
-    for _ in range(12):
-        x, y, radius = (int(v) for v in rng.integers((25, 30, 6), (105, 95, 16)))
-        cv2.circle(picture, (x, y), radius, int(rng.integers(25, 220)), cv2.FILLED)
-    for _ in range(3 * label):
-        x, y = (int(v) for v in rng.integers((35, 45), (93, 83)))
-        cv2.circle(picture, (x, y), 5, 250, cv2.FILLED)
-    picture[~body & (draw_phantom(seed, side=128, with_mass=False) == 0)] = 0
-    return picture
-
-
-def write_dataset(root: Path, counts: dict[str, dict[str, int]]) -> Path:
-    """Writes `<split>/<class>/<n>.png` for the counts by split and class."""
-    seed = 0
-    for split, classes in counts.items():
-        for label, (name, count) in enumerate(sorted(classes.items())):
-            (root / split / name).mkdir(parents=True)
-            for index in range(count):
-                seed += 1
-                cv2.imwrite(str(root / split / name / f"{index}.png"), draw_varied(seed, label))
-    return root
 
 
 @pytest.fixture

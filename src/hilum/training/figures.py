@@ -60,9 +60,14 @@ def write_figures(evaluation: Evaluation, history: Sequence[Mapping[str, Any]] |
             "roc.png": _roc(evaluation),
             "reliability.png": _reliability(evaluation),
         }
-        if history:
-            drawn["training-history.png"] = _training_history(history)
-        return [_save(canvas, directory / name) for name, canvas in drawn.items()]
+        written = [_save(canvas, directory / name) for name, canvas in drawn.items()]
+    return [*written, write_history(history, directory)] if history else written
+
+
+def write_history(history: Sequence[Mapping[str, Any]], directory: Path) -> Path:
+    """Writes training-history.png, loss and accuracy by epoch; `history` is as for `write_figures`."""
+    with rc_context(_STYLE):
+        return _save(_training_history(history), directory / "training-history.png")
 
 
 def write_importance(importance: FeatureImportance, directory: Path) -> Path:
