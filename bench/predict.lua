@@ -1,4 +1,5 @@
--- Sends the files named in $HILUM_BENCH_FILES, one path a line, in turn as POST /predict.
+-- Sends the files named in $HILUM_BENCH_FILES, one path a line, in turn as POST /predict,
+-- with the API key in $HILUM_BENCH_KEY where there is one.
 -- Each thread begins at another file; requests are built before the clock starts.
 
 local threads = {}
@@ -17,6 +18,7 @@ end
 
 function init(args)
   local boundary = "hilum-bench-5d1f0c"
+  local key = os.getenv("HILUM_BENCH_KEY") or ""
   requests = {}
   for path in io.lines(os.getenv("HILUM_BENCH_FILES")) do
     local body = "--" .. boundary .. "\r\n"
@@ -24,6 +26,7 @@ function init(args)
       .. "Content-Type: application/octet-stream\r\n\r\n"
       .. read(path) .. "\r\n--" .. boundary .. "--\r\n"
     local headers = { ["Content-Type"] = "multipart/form-data; boundary=" .. boundary }
+    if key ~= "" then headers["Authorization"] = "Bearer " .. key end
     table.insert(requests, wrk.format("POST", "/predict", headers, body))
   end
   next_file = (number * 79) % #requests

@@ -78,6 +78,13 @@ class Server:
         self._log.close()
         self._home.cleanup()
 
+    def new_key(self) -> str:
+        """Makes an API key in the server's database, before or after it was started."""
+        environment = os.environ | {"HILUM_HOME": self._home.name} | self._environment
+        command = [*hilum_command(), "keys", "create", "bench"]
+        made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return made.stdout.strip()
+
     def memory_mb(self) -> dict[str, float]:
         """Memory of the whole process tree: `rss` counts pages shared by two processes twice, `pss` once."""
         full = [process.memory_full_info() for process in self._tree()]

@@ -44,8 +44,9 @@ def check_installed() -> None:
         raise SystemExit("wrk is not installed; on Debian and Ubuntu: apt-get install wrk, on macOS: brew install wrk")
 
 
-def run(port: int, files: Sequence[Path], *, connections: int, seconds: int, threads: int = 1) -> Load:
-    """Sends `files` in turn to the server on `port`, each connection a request after its last answer."""
+def run(port: int, files: Sequence[Path], *, connections: int, seconds: int, threads: int = 1, key: str = "") -> Load:
+    """Sends `files` in turn to the server on `port`, each connection a request after its last answer, with an API `key`
+    where there is one."""
     with NamedTemporaryFile("w", suffix=".txt") as names:
         names.write("\n".join(str(file) for file in files) + "\n")
         names.flush()
@@ -53,7 +54,7 @@ def run(port: int, files: Sequence[Path], *, connections: int, seconds: int, thr
             "wrk", f"--threads={min(threads, connections)}", f"--connections={connections}", f"--duration={seconds}s",
             "--timeout=10s", f"--script={_SCRIPT}", f"http://127.0.0.1:{port}",
         ]  # fmt: skip
-        environment = os.environ | {"HILUM_BENCH_FILES": names.name}
+        environment = os.environ | {"HILUM_BENCH_FILES": names.name, "HILUM_BENCH_KEY": key}
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if ended.returncode:
         raise SystemExit(f"wrk failed: {ended.stderr or ended.stdout}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hilum.access_commands import audit_log, keys
 from hilum.errors import BundleInvalid, DatasetNotFound, HilumError, InputRejected, NotAChestCt, TrainingFailed
 from hilum.state_commands import db, replay
 
@@ -31,7 +32,7 @@ Exit codes: 0 done, 1 unexpected, 2 wrong usage, 3 an input cannot be used, 4 a 
 hilum is research software, not a medical device."""
 
 
-_CONTEXT = {"help_option_names": ["-h", "--help"], "obj": lambda: _settings()}
+_CONTEXT = {"help_option_names": ["-h", "--help"], "obj": lambda: _settings()}  # noqa: PLW0108 - it is defined below
 
 
 class _Door(click.Group):
@@ -392,6 +393,8 @@ def gate_check(files: tuple[Path, ...], model: Path | None) -> None:
 
 
 main.add_command(db)
+main.add_command(keys)
+main.add_command(audit_log)
 main.add_command(replay)
 
 

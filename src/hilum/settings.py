@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -29,11 +30,33 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="names, separated by commas, the server answers to besides localhost"
     )
-    allow_open: bool = Field(default=False, description="listen beyond loopback although nothing checks who asks")
+    api_keys_required: Literal["auto", "true", "false"] = Field(
+        default="auto", description="whether requests need an API key; auto: unless only this machine can reach it"
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="web origins, separated by commas, whose pages may use the API with a key (CORS)"
+    )
+    rate_limit: int = Field(default=3000, ge=0, le=1_000_000, description="requests a minute for each key; 0: any")
+    session_hours: int = Field(default=12, ge=1, le=720, description="after which the dashboard asks to sign in again")
+    audit_log: bool = Field(default=True, description="write who did what into the audit log")
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip().lower() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("api_keys_required", mode="before")
+    @classmethod
+    def _word(cls, value: object) -> object:
+        return str(value).strip().lower()
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in {"http", "https"}:
+                raise ValueError(f"{origin!r} is no origin such as https://viewer.example")
         return value

@@ -98,12 +98,14 @@ def restore(file: Path, *, force: bool) -> None:
     Example:
       hilum db restore hilum-2026-11-23.tar
     """
+    from hilum.services.audit_log import note_restored
     from hilum.storage.backup import restore as bring_back
 
     places = _places()
     places.make_home()
     with closing(places.open_database()) as database:
         summary = bring_back(database, places.open_blobs(), file, is_forced=force)
+        note_restored(database, summary.made_at)
     click.echo(f"restored {_described(summary)}")
 
 

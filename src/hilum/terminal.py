@@ -67,6 +67,17 @@ class TerminalProgress:
             self._console.print(f"{stage} {share:.0%}  {words}", highlight=False, soft_wrap=True)
 
 
+def print_keys(rows: Sequence[dict[str, Any]]) -> None:
+    """A table of API keys, without the keys; of times the days."""
+    table = Table(box=box.SIMPLE)
+    for heading in ("prefix", "name", "role", "state", "expires", "last used"):
+        table.add_column(heading, no_wrap=heading != "name", overflow="fold")
+    for row in rows:
+        days = [(row[name] or "")[:10] for name in ("expires_at", "last_used_at")]
+        table.add_row(row["prefix"], escape(row["name"]), row["role"], row["state"], *days)
+    Console().print(table)
+
+
 def print_predictions(rows: Sequence[dict[str, Any]]) -> None:
     """A table of predictions, or of why a file was refused."""
     table = Table(box=box.SIMPLE)

@@ -9,7 +9,9 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,8 +19,10 @@ from server_process import running_server
 from web_serving import END, MULTIPART, part
 
 from hilum.errors import BundleInvalid, SettingsRefused
+from hilum.services.keys import Role, create_key, revoke_key
+from hilum.services.state import StatePlaces, can_let_in_anyone, prepare
 from hilum.settings import Settings
-from hilum.web.server import check_exposure, check_port_is_free, is_loopback, serve
+from hilum.web.server import check_port_is_free, is_loopback, keys_are_required, serve, state_places
 
 
 def test_starts_fast_stays_small_logs_json_and_drains(tiny_bundle: Path, slice_png: bytes, tmp_path: Path) -> None:
@@ -51,11 +55,53 @@ def test_starts_fast_stays_small_logs_json_and_drains(tiny_bundle: Path, slice_p
     assert "JANE" not in log.read_text()
 
 
-def test_refuses_to_be_open_to_others_unless_told() -> None:
-    with pytest.raises(SettingsRefused, match="HILUM_ALLOW_OPEN"):
-        serve(Settings(host="0.0.0.0"))
-    check_exposure(Settings(host="0.0.0.0", allow_open=True))
-    check_exposure(Settings(host="::1"))
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, False),
+        ({"host": "::1"}, False),
+        ({"host": "0.0.0.0"}, True),
+        ({"allowed_hosts": "hilum.example"}, True),
+        ({"api_keys_required": "true"}, True),
+        ({"api_keys_required": True}, True),
+        ({"api_keys_required": "FALSE", "host": "0.0.0.0"}, False),
+    ],
+)
+def test_asks_for_keys_where_others_can_reach_it(settings: dict[str, Any], expected: bool) -> None:
+    assert keys_are_required(Settings(**settings)) is expected
+
+
+def test_does_not_start_for_others_until_there_is_a_key(tiny_bundle: Path, tmp_path: Path) -> None:
+    settings = Settings(host="0.0.0.0", port=0, model=tiny_bundle, home=tmp_path, history=False)
+    with pytest.raises(SettingsRefused, match="hilum keys create --role administer"):
+        serve(settings)
+
+    places = state_places(settings)
+    with closing(places.open_database()) as database:
+        made = create_key(database, "me", Role.ADMINISTER)
+        assert can_let_in_anyone(places)
+        revoke_key(database, made.stored.prefix)
+    assert not can_let_in_anyone(places)
+    assert can_let_in_anyone(StatePlaces(tmp_path, "postgresql://hilum@127.0.0.1:1/none"))
+
+
+def test_asks_for_keys_from_the_first_request_on(tiny_bundle: Path, tmp_path: Path) -> None:
+    places = StatePlaces(tmp_path / "home")
+    prepare(places)
+    with closing(places.open_database()) as database:
+        made = create_key(database, "me", Role.ADMINISTER)
+    with running_server(tiny_bundle, tmp_path / "log", {"HILUM_API_KEYS_REQUIRED": "true"}) as running:
+        assert running.get("/limits")[0] == 401
+        request = f"GET /limits HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {made.token}\r\n\r\n"
+        assert running.exchange(request.encode()).startswith(b"HTTP/1.1 200")
+    assert made.token not in (tmp_path / "log").read_text()
+    assert f'"actor": "{made.stored.prefix}"' in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("origin", ["https://a.example/", "*", "a.example", "ftp://a.example", "https://a/b"])
+def test_refuses_an_origin_that_is_none(origin: str) -> None:
+    with pytest.raises(ValueError, match="no origin"):
+        Settings(allowed_origins=origin)
 
 
 @pytest.mark.parametrize(

@@ -48,12 +48,14 @@ def tiny_service(bundle: Path, *, threads: int = 1, max_waiting: int = 8) -> Pre
     return PredictionService(lambda: load_model(bundle), workers=Workers(threads=threads, max_waiting=max_waiting))
 
 
-def open_history(url: str, folder: Path, *, keeps_images: bool = True, retention_days: int = 0) -> History:
+def open_history(
+    url: str, folder: Path, *, keeps_images: bool = True, retention_days: int = 0, is_audited: bool = False
+) -> History:
     """A history in the database at `url`, which gets the newest tables, with its images in `folder`."""
     database = Database(url)
     upgrade(database)
     blobs = open_blobs(folder_url(folder), "slices")
-    return History(database, blobs, keeps_images=keeps_images, retention_days=retention_days)
+    return History(database, blobs, keeps_images=keeps_images, retention_days=retention_days, is_audited=is_audited)
 
 
 class HeldPredictor:

@@ -23,9 +23,12 @@ from hilum.errors import (
     PredictionNotFound,
     StorageInvalid,
 )
+from hilum.services import audit_log as audit
 from hilum.services.history_writer import GroupWriter
 from hilum.services.provenance import Provenance
 from hilum.storage import feedback, predictions
+from hilum.storage.audit_chain import NewEvent
+from hilum.storage.audit_log import append
 from hilum.storage.blobs import Blobs
 from hilum.storage.database import Database
 from hilum.storage.feedback import Feedback
@@ -56,12 +59,14 @@ class NewPrediction:
         answer: as the caller will get it, in JSON's types, with `predicted_class`, `decision`, `model_version` and
             `latency_ms`.
         provenance: what answered.
+        actor: who asked, for the audit log.
     """
 
     id: str
     image: bytes
     answer: dict[str, Any]
     provenance: Provenance
+    actor: str = audit.OPEN
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,15 @@ class Kept:
 class History:
     """Keeps predictions in a database and their images in a store. Safe to use from several threads and event loops."""
 
-    def __init__(self, database: Database, blobs: Blobs, *, keeps_images: bool = True, retention_days: int = 0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        *,
+        keeps_images: bool = True,
+        retention_days: int = 0,
+        is_audited: bool = False,
+    ) -> None:
         """Takes where predictions are kept; `start` begins to keep them.
 
         Args:
@@ -88,9 +101,11 @@ class History:
             blobs: where images are kept.
             keeps_images: False: only their hashes are.
             retention_days: predictions are deleted after so many days; 0: never.
+            is_audited: predictions and feedback get their events in the audit log, in the same commit.
         """
         self.keeps_images = keeps_images
         self.retention_days = retention_days
+        self._is_audited = is_audited
         self._database = database
         self._blobs = blobs
         self._writer: GroupWriter[NewPrediction, Kept] = GroupWriter(self._commit)
@@ -195,7 +210,9 @@ class History:
 
         return await self._read(read)
 
-    async def give_feedback(self, prediction_id: str, confirmed_class: str, *, is_new_label: bool) -> Feedback:
+    async def give_feedback(
+        self, prediction_id: str, confirmed_class: str, *, is_new_label: bool, actor: str = audit.OPEN
+    ) -> Feedback:
         """Keeps what a person confirmed instead of what was said before; the same said again changes nothing.
 
         Raises:
@@ -207,7 +224,10 @@ class History:
             stored = self._find(prediction_id)
             said = Feedback(stored.id, confirmed_class, is_new_label, datetime.now(UTC))
             with self._database.writing() as connection:
-                return feedback.put(connection, said)
+                kept = feedback.put(connection, said)
+                if self._is_audited:
+                    append(connection, [NewEvent(audit.FEEDBACK, actor, str(stored.id))])
+                return kept
 
         return await self._read(write)
 
@@ -263,6 +283,8 @@ class History:
                 for digest, document in unknown.items():
                     predictions.add_provenance(connection, digest, document)
                 predictions.add(connection, rows)
+                if self._is_audited:
+                    append(connection, [NewEvent(audit.PREDICT, new.actor, new.id) for new in group])
         except StorageInvalid:
             self._known_provenances.clear()  # the database may have been emptied or replaced
             raise

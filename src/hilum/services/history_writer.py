@@ -42,16 +42,22 @@ class GroupWriter(Generic[Entry, Receipt]):
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Entry]], Sequence[Receipt]], *, patience_s: float = _PATIENCE_S
+        self,
+        commit: Callable[[Sequence[Entry]], Sequence[Receipt]],
+        *,
+        patience_s: float = _PATIENCE_S,
+        what: str = "predictions",
     ) -> None:
         """Takes what makes a group durable.
 
         Args:
             commit: keeps all entries or none, and returns a receipt for each, or raises `StorageInvalid`.
             patience_s: an entry is given up after so long.
+            what: entries are called in the log.
         """
         self._commit = commit
         self._patience_s = patience_s
+        self._what = what
         self._waiting: list[_Waiting[Entry, Receipt]] = []
         self._changed = threading.Condition()
         self._is_closing = False
@@ -120,10 +126,10 @@ class GroupWriter(Generic[Entry, Receipt]):
             self._fail(error.detail)
         except Exception:
             self._fail("storing failed; the log says why")
-            log.exception("storing predictions failed")
+            log.exception("storing %s failed", self._what)
         else:
             if self.trouble is not None:
-                log.warning("predictions are stored again")
+                log.warning("%s are stored again", self._what)
             self.trouble = None
             return receipts
         finally:
@@ -132,7 +138,7 @@ class GroupWriter(Generic[Entry, Receipt]):
 
     def _fail(self, reason: str) -> None:
         if self.trouble is None:
-            log.error("predictions cannot be stored", extra={"reason": reason})
+            log.error("%s cannot be stored", self._what, extra={"reason": reason})
         self.trouble = reason
         self._rests_until = time.monotonic() + _REST_S
 

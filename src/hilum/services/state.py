@@ -122,6 +122,25 @@ def prepare(places: StatePlaces) -> None:
         database.close()
 
 
+def can_let_in_anyone(places: StatePlaces) -> bool:
+    """Whether there is a usable API key, or a PostgreSQL that does not answer now and may know one.
+
+    Raises:
+        DatabaseUnavailable: SQLite's file cannot be read.
+    """
+    from hilum.services.keys import has_usable_key
+
+    database = places.open_database()
+    try:
+        return has_usable_key(database)
+    except DatabaseUnavailable:
+        if database.is_sqlite:
+            raise
+        return True
+    finally:
+        database.close()
+
+
 def _copy_name(file: Path, revision: str) -> Path:
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     return file.with_name(f"{file.name}.{revision}-{moment}.bak")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hilum.errors import BackupFailed, DatabaseUnavailable
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration."""
 
 

@@ -6,7 +6,20 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Double, ForeignKey, Index, MetaData, String, TypeDecorator, Uuid
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -114,3 +127,76 @@ class FeedbackRow(Base):
     confirmed_class: Mapped[str] = mapped_column(String(64))
     is_new_label: Mapped[bool]
     given_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ApiKeyRow(Base):
+    """An API key. The key itself is shown once and not kept.
+
+    Attributes:
+        prefix: the key's public part, by which people name it.
+        digest: sha256 of the whole key.
+        name: what it is for, in its maker's words.
+        role: see `hilum.services.keys.Role`.
+        last_used_at: coarse; a request is not worth a write.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (UniqueConstraint("prefix"), UniqueConstraint("digest"))
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    prefix: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(100))
+    role: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SessionRow(Base):
+    """Someone signed in at the dashboard with a key; it ends with the key at the latest.
+
+    Attributes:
+        digest: sha256 of the cookie's value.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index(None, "key_id"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("api_keys.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AuditEventRow(Base):
+    """One event of the audit log. Triggers refuse to change or delete it.
+
+    Attributes:
+        sequence: 1, 2, 3, … without a gap.
+        actor: a key's prefix, or who acts without one.
+        subject: what was acted on: an id that hilum made.
+        digest: see `hilum.storage.audit_chain`.
+    """
+
+    __tablename__ = "audit_events"
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    kind: Mapped[str] = mapped_column(String(40))
+    actor: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(200))
+    details: Mapped[dict[str, str]] = mapped_column(JSON_DOCUMENT)
+    previous_digest: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHeadRow(Base):
+    """Where the audit log ends: one row, which whoever appends locks first."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[str] = mapped_column(String(64))

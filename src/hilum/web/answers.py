@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 
+from hilum.services.audit_log import PREDICT, NewEvent
 from hilum.services.history import NewPrediction
 from hilum.services.prediction import Answer
 from hilum.web.dependencies import Context
@@ -15,12 +16,15 @@ NOT_STORED, IMAGE_NOT_STORED = "history-unavailable", "image-not-stored"
 """Warnings of an answer that could not be kept, or not whole."""
 
 
-async def answer_file(context: Context, file: UploadedFile, *, similar: int = 0, started_at: float) -> PredictionAnswer:
+async def answer_file(
+    context: Context, file: UploadedFile, *, actor: str, similar: int = 0, started_at: float
+) -> PredictionAnswer:
     """Classifies one file and returns once the answer is on disk, or cannot be put there.
 
     Args:
         context: the application's services.
         file: one encoded slice; its name is compared with its content and forgotten.
+        actor: who asks, for the audit log.
         similar: so many look-alikes are named.
         started_at: when the request began, of `time.perf_counter`.
 
@@ -33,13 +37,17 @@ async def answer_file(context: Context, file: UploadedFile, *, similar: int = 0,
     return await _stored(
         context,
         answer,
-        NewPrediction(computed.id, file.data, answer.model_dump(mode="json", exclude={"stored"}), computed.provenance),
+        NewPrediction(
+            computed.id, file.data, answer.model_dump(mode="json", exclude={"stored"}), computed.provenance, actor
+        ),
     )
 
 
 async def _stored(context: Context, answer: PredictionAnswer, new: NewPrediction) -> PredictionAnswer:
     history = context.history
     if history is None:
+        if context.audit is not None:
+            await context.audit.record(NewEvent(PREDICT, new.actor, new.id))
         return answer
     started_at = time.perf_counter()
     kept = await history.keep(new)

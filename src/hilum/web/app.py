@@ -8,18 +8,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from hilum.services.access import Access
+from hilum.services.audit_log import AuditLog
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
+from hilum.web.access_description import describe_access
+from hilum.web.access_table import check_table
+from hilum.web.auth import AccessGuard, check_route
 from hilum.web.dependencies import Context
 from hilum.web.metrics import Instruments
 from hilum.web.middleware import RequestGuard, RequestRecorder
 from hilum.web.problems import install_problem_handlers
-from hilum.web.routes import batch, documents, health, performance, predictions
+from hilum.web.routes import batch, documents, health, performance, predictions, sessions
 from hilum.web.routes import history as history_routes
 from hilum.web.uploads import UploadLimits, UploadReader
 
@@ -51,38 +57,59 @@ def create_app(
     service: PredictionService,
     *,
     history: History | None = None,
+    access: Access | None = None,
+    audit: AuditLog | None = None,
     upload_limits: UploadLimits | None = None,
     allowed_hosts: frozenset[str] = frozenset(),
+    allowed_origins: frozenset[str] = frozenset(),
 ) -> FastAPI:
     """Makes the application.
 
     Args:
         service: answers for slices; the application starts and closes it.
         history: keeps predictions, and is started and closed too; None keeps none.
+        access: lets callers in, and is started and closed too; None lets in everyone.
+        audit: keeps who did what, and is started and closed too; None keeps nothing of it.
         upload_limits: caps on request bodies.
         allowed_hosts: host names answered to; empty for any.
+        allowed_origins: web origins whose pages may use the API with a key; empty for none.
+
+    Raises:
+        RuntimeError: a route declares no role in `access_table`.
     """
     instruments = Instruments()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        service.start()
-        if history is not None:
-            history.start()
+        parts = [part for part in (service, history, audit, access) if part is not None]
+        for part in parts:
+            part.start()
         yield
-        service.close()
-        if history is not None:
-            history.close()
+        for part in parts:
+            part.close()
 
     app = FastAPI(
         title="hilum", version=version("hilum"), description=_DESCRIPTION, docs_url=None, redoc_url=None,
-        lifespan=lifespan, redirect_slashes=False,
+        lifespan=lifespan, redirect_slashes=False, dependencies=[Depends(check_route)],
     )  # fmt: skip
-    app.state.context = Context(service, instruments, UploadReader(upload_limits or UploadLimits()), history)
-    for routes in (predictions, batch, history_routes, performance, health, documents):
+    app.state.context = Context(
+        service, instruments, UploadReader(upload_limits or UploadLimits()), history, access, audit
+    )
+    for routes in (predictions, batch, history_routes, performance, health, sessions, documents):
         app.include_router(routes.router)
     app.mount("/static", _WholeFiles(directory=_STATIC), name="static")
+    check_table(app.routes)
+    describe_access(app)
     install_problem_handlers(app)
+    app.add_middleware(AccessGuard, access=access, allowed_origins=allowed_origins)
+    if allowed_origins:  # outside of the guard, since browsers ask first without credentials
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(allowed_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+        )
     app.add_middleware(RequestGuard, allowed_hosts=allowed_hosts)
     app.add_middleware(RequestRecorder, instruments=instruments)
     return app

@@ -9,6 +9,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from hilum.errors import HistoryOff
+from hilum.services.access import Access
+from hilum.services.audit_log import AuditLog
 from hilum.services.batch import BatchDesk
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
@@ -25,6 +27,8 @@ class Context:
         instruments: counters and histograms.
         uploads: reads request bodies.
         history: keeps predictions; None where none are kept.
+        access: lets callers in; None where no key is needed.
+        audit: keeps who did what; None where that is not kept.
         batches: admits batches.
         started_at: of the monotonic clock.
     """
@@ -33,6 +37,8 @@ class Context:
     instruments: Instruments
     uploads: UploadReader
     history: History | None = None
+    access: Access | None = None
+    audit: AuditLog | None = None
     batches: BatchDesk = field(default_factory=BatchDesk)
     started_at: float = field(default_factory=time.monotonic)
 

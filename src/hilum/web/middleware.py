@@ -126,13 +126,14 @@ class RequestRecorder:
             "status": status,
             "code": code,
             "latency_ms": round(seconds * 1000, 2),
+            "actor": getattr(scope.get("hilum.caller"), "actor", None),
             "model_version": scope.get("hilum.model_version"),
         }
         log.info("request", extra={name: value for name, value in fields.items() if value is not None})
 
 
 def _route_of(scope: Scope) -> str:
-    path = getattr(scope.get("route"), "path", None)
+    path = getattr(scope.get("route"), "path", None) or scope.get("hilum.template")
     return cast("str", path) if path else "unmatched"
 
 

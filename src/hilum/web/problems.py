@@ -24,10 +24,16 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _LONGEST_DETAIL = 500
 
-_SENT_BRANCHES = (errors.InputRejected, errors.BundleInvalid, errors.ServiceRefused, refusals.RequestRefused)
+_SENT_BRANCHES = (
+    errors.InputRejected,
+    errors.BundleInvalid,
+    errors.ServiceRefused,
+    errors.AccessRefused,
+    refusals.RequestRefused,
+)
 """The parts of the error tree a request can meet; the others belong to the command line."""
 
-_ABSTRACT = {errors.InputRejected, errors.ServiceRefused, refusals.RequestRefused}
+_ABSTRACT = {errors.InputRejected, errors.ServiceRefused, errors.AccessRefused, refusals.RequestRefused}
 
 _BY_STATUS: dict[int, type[HilumError]] = {
     400: refusals.BadRequest,
@@ -87,6 +93,9 @@ def problem_response(error: HilumError, request_id: str, headers: dict[str, str]
     retry_after: int | None = getattr(error, "retry_after", None)
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
+    challenge: str | None = getattr(error, "challenge", None)
+    if challenge is not None:
+        headers["WWW-Authenticate"] = challenge
     return JSONResponse(problem_document(error, request_id), error.status, headers, MEDIA_TYPE)
 
 

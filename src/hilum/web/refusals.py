@@ -49,6 +49,18 @@ class HostNotAllowed(RequestRefused):
     code, title = "host-not-allowed", "This host name is not served"
 
 
+class CrossSite(RequestRefused):
+    """A page of another site asked the browser to do this."""
+
+    code, status, title = "cross-site", 403, "The request comes from another site"
+
+
+class KeyInQuery(RequestRefused):
+    """An API key stands in the address."""
+
+    code, title = "key-in-query", "The API key must not be in the address"
+
+
 class BodyTooLarge(RequestRefused):
     """The request's body is larger than the limit."""
 

@@ -54,8 +54,8 @@ class PredictionAnswer(BaseModel):
         description="sum over the cancer classes; null where the model's classes name none"
     )
     decision: Literal["confident", "review"] = Field(
-        description="`review`: the probability is below the operating point, the prediction set has more than one class, "
-        "or the input is doubtful; a person decides"
+        description="`review`: the probability is below the operating point, the prediction set has more than one "
+        "class, or the input is doubtful; a person decides"
     )
     prediction_set: tuple[str, ...] = Field(
         description="the classes that cannot be ruled out at the model's stated coverage (split conformal), most "
@@ -132,6 +132,14 @@ class ReceiptAnswer(BaseModel):
         description="`model` (version, sha256 of its manifest and files), `preprocessing_sha256`, `versions`, `machine`"
     )
     answer: dict[str, Any] = Field(description="the answer as it was given")
+
+
+class SignInRequest(BaseModel):
+    """A key to sign in with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str = Field(min_length=1, max_length=200, description="an API key, as `hilum keys create` printed it")
 
 
 class BodyBox(BaseModel):

@@ -8,6 +8,7 @@ import multiprocessing
 import socket
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,14 @@ from granian.log import LogLevels
 
 from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.services.reference import reference_bundle
-from hilum.services.state import StatePlaces, is_prepared, prepare
+from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare
 from hilum.web.logs import log_config
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from hilum.services.access import Access
+    from hilum.services.audit_log import AuditLog
     from hilum.services.history import History
     from hilum.settings import Settings
 
@@ -37,17 +40,17 @@ def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT; what was admitted is answered before it returns.
 
     Raises:
-        SettingsRefused: the address is open to others and nothing would check who asks, or the port is taken.
+        SettingsRefused: an API key is needed and there is none, or the port is taken.
         BundleInvalid: there is no bundle where the settings say.
         StorageInvalid: the state cannot be used, or PostgreSQL must be migrated first.
     """
-    check_exposure(settings)
+    is_closed = keys_are_required(settings)
     check_port_is_free(settings.host, settings.port)
     directory = settings.model or reference_bundle()
     if not (directory / "manifest.json").is_file():
         raise BundleInvalid(f"there is no model bundle in {str(directory)!r}: HILUM_MODEL must name one's folder")
-    if settings.history:
-        prepare_state(state_places(settings))
+    if settings.history or is_closed:
+        prepare_state(state_places(settings), needs_key=is_closed)
     server = Granian(
         "hilum.web.server:build_app",
         address=settings.host.strip("[]"),
@@ -71,30 +74,34 @@ def state_places(settings: Settings) -> StatePlaces:
     return StatePlaces(settings.home, settings.database_url, settings.blobs_url)
 
 
-def prepare_state(places: StatePlaces) -> None:
+def prepare_state(places: StatePlaces, *, needs_key: bool = False) -> None:
     """Makes the database ready, in a process of its own: its libraries are not to stay in this one's memory.
 
     Raises:
         StorageInvalid: it cannot be made ready.
+        SettingsRefused: an API key is needed and there is none.
     """
-    if is_prepared(places):
+    if is_prepared(places) and not needs_key:
         return
     method = "fork" if sys.platform == "linux" else "spawn"  # this process has no threads yet, and fork is quicker
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method)) as aside:
         aside.submit(prepare, places).result()
+        if needs_key and not aside.submit(can_let_in_anyone, places).result():
+            raise SettingsRefused(
+                "others can reach this server and there is no API key to let them in with; "
+                "make one with `hilum keys create --role administer NAME`, listen on 127.0.0.1 only, or set "
+                "HILUM_API_KEYS_REQUIRED=false behind something that checks who asks"
+            )
 
 
-def check_exposure(settings: Settings) -> None:
-    """Refuses an address that others can reach, unless the settings say that this is meant.
+def keys_are_required(settings: Settings) -> bool:
+    """Whether requests need an API key: unless told, where another machine can reach the server.
 
-    Raises:
-        SettingsRefused: it is open to others.
+    A name in HILUM_ALLOWED_HOSTS says that a proxy or a tunnel brings others to a server on loopback.
     """
-    if not (is_loopback(settings.host) or settings.allow_open):
-        raise SettingsRefused(
-            f"{settings.host!r} can be reached from other machines and nothing checks who asks; "
-            "listen on 127.0.0.1, or set HILUM_ALLOW_OPEN=true behind something that does check"
-        )
+    if settings.api_keys_required == "auto":
+        return not is_loopback(settings.host) or bool(settings.allowed_hosts)
+    return settings.api_keys_required == "true"
 
 
 def check_port_is_free(host: str, port: int) -> None:
@@ -141,7 +148,15 @@ def build_app(settings: Settings) -> FastAPI:
     names = frozenset(settings.allowed_hosts)
     if is_loopback(settings.host) or names:
         names |= _LOOPBACK_NAMES
-    return create_app(service, history=_history(settings), allowed_hosts=names)
+    audit = _audit_log(settings)
+    return create_app(
+        service,
+        history=_history(settings),
+        access=_access(settings, audit),
+        audit=audit,
+        allowed_hosts=names,
+        allowed_origins=frozenset(settings.allowed_origins),
+    )
 
 
 def _history(settings: Settings) -> History | None:
@@ -155,4 +170,22 @@ def _history(settings: Settings) -> History | None:
         places.open_blobs(),
         keeps_images=settings.keep_images,
         retention_days=settings.retention_days,
+        is_audited=settings.audit_log,
     )
+
+
+def _access(settings: Settings, audit: AuditLog | None) -> Access | None:
+    from hilum.services.access import Access, AccessRules
+
+    if not keys_are_required(settings):
+        return None
+    rules = AccessRules(settings.rate_limit, timedelta(hours=settings.session_hours))
+    return Access(state_places(settings).open_database(), rules, audit=audit)
+
+
+def _audit_log(settings: Settings) -> AuditLog | None:
+    from hilum.services.audit_log import AuditLog
+
+    if not settings.audit_log or not (settings.history or keys_are_required(settings)):
+        return None
+    return AuditLog(state_places(settings).open_database())

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from hilum.errors import HilumError
 from hilum.services.batch import BatchFile, unpack
 from hilum.web.answers import answer_file
+from hilum.web.auth import actor_of
 from hilum.web.dependencies import Context, ContextDep
 from hilum.web.problems import problem_document, request_id_of, sent_errors
 from hilum.web.routes.openapi import FILES_BODY, problems
@@ -30,30 +31,31 @@ async def predict_batch(request: Request, context: ContextDep) -> BatchAnswer:
         sent = await context.uploads.read_files(request)
         files = await asyncio.to_thread(unpack, [BatchFile(one.data, one.name) for one in sent], context.batches.limits)
         del sent
-        items = await _answer_all(context, files, request_id_of(request))
+        items = await _answer_all(context, files, request)
     answered = sum(item.result is not None for item in items)
     return BatchAnswer(items=items, answered=answered, refused=len(items) - answered)
 
 
-async def _answer_all(context: Context, files: Sequence[BatchFile], request_id: str) -> list[BatchItem]:
+async def _answer_all(context: Context, files: Sequence[BatchFile], request: Request) -> list[BatchItem]:
     """As many at once as there are threads, so that a batch leaves room in the line for single slices."""
     turns = asyncio.Semaphore(context.service.workers.threads)
 
     async def answer(index: int, file: BatchFile) -> BatchItem:
         async with turns:
-            return await _item(context, index, file, request_id)
+            return await _item(context, index, file, request)
 
     return list(await asyncio.gather(*(answer(index, file) for index, file in enumerate(files))))
 
 
-async def _item(context: Context, index: int, file: BatchFile, request_id: str) -> BatchItem:
+async def _item(context: Context, index: int, file: BatchFile, request: Request) -> BatchItem:
     digest = hashlib.sha256(file.data).hexdigest()
     try:
-        result = await answer_file(context, UploadedFile(file.data, file.name), started_at=time.perf_counter())
+        one = UploadedFile(file.data, file.name)
+        result = await answer_file(context, one, actor=actor_of(request), started_at=time.perf_counter())
     except HilumError as error:
         if error.code not in sent_errors():
             raise
         context.instruments.rejected.labels(error.code).inc()
-        problem = ProblemAnswer(**problem_document(error, request_id))
+        problem = ProblemAnswer(**problem_document(error, request_id_of(request)))
         return BatchItem(index=index, image_sha256=digest, status=error.status, problem=problem)
     return BatchItem(index=index, image_sha256=digest, status=HTTPStatus.OK, result=result)

@@ -7,10 +7,11 @@ import time
 from functools import lru_cache
 from importlib.metadata import version
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from hilum.errors import HilumError
 from hilum.services.prediction import PredictionService
+from hilum.web.auth import caller_of
 from hilum.web.dependencies import ContextDep, ServiceDep
 from hilum.web.routes.openapi import problems
 from hilum.web.schemas import HealthAnswer, StatusAnswer
@@ -19,19 +20,24 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/health")
-async def health(context: ContextDep) -> HealthAnswer:
-    """Tells a person how the service is; 200 also where it is degraded."""
+async def health(request: Request, context: ContextDep) -> HealthAnswer:
+    """Tells a person how the service is; 200 also where it is degraded. Strangers are told neither why nor versions."""
     service = context.service
     reasons = service.degraded_reasons
     if context.history is not None and context.history.trouble is not None:
         reasons = (*reasons, f"predictions are not stored: {context.history.trouble}")
+    if context.access is not None and context.access.trouble is not None:
+        reasons = (*reasons, f"keys cannot be read: {context.access.trouble}")
+    if context.audit is not None and context.audit.trouble is not None:
+        reasons = (*reasons, f"audit events are not stored: {context.audit.trouble}")
+    is_stranger = caller_of(request) is None
     return HealthAnswer(
         status="degraded" if reasons else "ok",
         model_version=_model_version(service),
         has_gate=_has_gate(service),
-        versions=_versions(),
+        versions={} if is_stranger else _versions(),
         uptime_s=round(time.monotonic() - context.started_at, 1),
-        degraded_reasons=reasons,
+        degraded_reasons=("send an API key to be told",) if reasons and is_stranger else reasons,
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from hilum.services.feedback import checked_label
 from hilum.services.history import PredictionFilter, StoredPrediction
+from hilum.web.auth import actor_of
 from hilum.web.cursors import cursor_of, place_of
 from hilum.web.dependencies import ContextDep, HistoryDep
 from hilum.web.refusals import RequestInvalid
@@ -106,7 +107,7 @@ async def give_feedback(
     stored = await history.find(prediction_id)
     known = tuple(stored.answer.get("probabilities") or ())
     label, is_new = checked_label(said.confirmed_class, known, takes_new=said.is_new_label)
-    kept = await history.give_feedback(prediction_id, label, is_new_label=is_new)
+    kept = await history.give_feedback(prediction_id, label, is_new_label=is_new, actor=actor_of(request))
     return FeedbackAnswer(
         prediction_id=str(kept.prediction_id),
         confirmed_class=kept.confirmed_class,

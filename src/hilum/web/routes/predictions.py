@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from hilum.services.explanations import show
 from hilum.services.prediction import MOST_LOOK_ALIKES
 from hilum.web.answers import answer_file
+from hilum.web.auth import actor_of
 from hilum.web.dependencies import ContextDep
 from hilum.web.negotiation import preferred
 from hilum.web.routes.openapi import FILE_BODY, also_as, problems
@@ -28,7 +29,7 @@ async def predict(request: Request, context: ContextDep, similar: Similar = 0) -
     context.service.check_ready()
     file = await context.uploads.read_file(request)
     context.instruments.stage_seconds.labels("upload").observe(time.perf_counter() - started_at)
-    answer = await answer_file(context, file, similar=similar, started_at=started_at)
+    answer = await answer_file(context, file, actor=actor_of(request), similar=similar, started_at=started_at)
     request.scope["hilum.model_version"] = answer.model_version
     return answer
 

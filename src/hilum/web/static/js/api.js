@@ -81,3 +81,13 @@ export async function sample(number) {
 
 export const sliceAddress = (id) => `/predictions/${encodeURIComponent(id)}/slice`;
 export const heatMapAddress = (id) => `/predictions/${encodeURIComponent(id)}/explanation`;
+
+/** Opens a session with an API key; rejects with a Refusal where it is not valid. */
+export async function signIn(key) {
+  const headers = { "Content-Type": "application/json" };
+  await request("/sessions", { method: "POST", headers, body: JSON.stringify({ key }) });
+}
+
+export async function signOut() {
+  await request("/sessions/current", { method: "DELETE" });
+}

@@ -1,0 +1,45 @@
+"""Tells OpenAPI how callers are let in, and which role each operation needs. Knows the table, not the guard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from hilum.web.access_table import ACCESS, PUBLIC
+from hilum.web.auth import SESSION_COOKIE
+from hilum.web.routes.openapi import problems
+
+_SCHEMES: dict[str, Any] = {
+    "key": {"type": "http", "scheme": "bearer", "description": "an API key, from `hilum keys create`"},
+    "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": "of the dashboard"},
+}
+
+
+def describe_access(app: FastAPI) -> None:
+    """Makes the application's OpenAPI name roles and the answers of refused callers."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            _add_access(describe())
+        return describe()
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def _add_access(schema: dict[str, Any]) -> None:
+    schema["components"]["securitySchemes"] = _SCHEMES
+    refused = {str(status): _described(answer) for status, answer in problems(401, 403, 429, 503).items()}
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            role = ACCESS[path][method.upper()]
+            if role is PUBLIC:
+                continue
+            operation["security"] = [{"key": []}, {"session": []}]
+            operation["description"] = f"{operation.get('description', '')} Needs the role `{role}`.".strip()
+            operation["responses"] = dict(sorted((refused | operation["responses"]).items()))
+
+
+def _described(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if name != "model"}
