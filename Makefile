@@ -69,7 +69,8 @@ gate: install-dev ## fit the gate of models/reference (about 3 minutes on 2 core
 
 notebook: install-dev ## execute the notebook on the real data into notebook/out (under 10 minutes on 2 cores)
 	HILUM_DATA="$(abspath $(DATA))" HILUM_MODEL="$(if $(HILUM_MODEL),$(abspath $(HILUM_MODEL)))" \
-	  $(BIN)/python -m nbconvert --to notebook --execute --output-dir notebook/out notebook/lung_cancer_analysis.ipynb
+	  $(BIN)/python -m nbconvert --to notebook --execute --ExecutePreprocessor.startup_timeout=300 --output-dir notebook/out \
+	  notebook/lung_cancer_analysis.ipynb
 	$(BIN)/python -m nbconvert --to html --HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= \
 	  notebook/out/lung_cancer_analysis.ipynb
 
