@@ -29,6 +29,7 @@ from hilum.inference.manifest import Parity
 from hilum.training.architectures import with_activation_maps
 
 _OPSET = 17
+_FIRST_CONVOLUTIONS = 3
 _RANKS = {"activation_maps": 4, "features": 2, "logits": 2}
 """The graph's outputs and how many dimensions each has."""
 
@@ -54,7 +55,9 @@ def quantise(path: Path, target: Path, tensors: NDArray[np.float32]) -> None:
     """Writes an int8 variant of the ONNX model at `path` (static, per channel, ranges from `tensors`).
 
     The linear head stays fp32: it is a thousandth of the work, and 8 bits there changed half of the answers of a
-    head whose weights span several orders of magnitude.
+    head whose weights span several orders of magnitude. So do the first convolutions, which see the finest grey steps:
+    in 8 bits they made most of the difference (0.38 instead of 0.13 in the worst probability of 721 slices) and saved
+    no time.
 
     Args:
         path: the fp32 model.
@@ -64,6 +67,7 @@ def quantise(path: Path, target: Path, tensors: NDArray[np.float32]) -> None:
     with tempfile.TemporaryDirectory() as folder, _quiet():
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(path, prepared, skip_symbolic_shape=True)
+        convolutions = [node.name for node in onnx.load(prepared).graph.node if node.op_type == "Conv"]
         quantize_static(
             prepared,
             target,
@@ -73,6 +77,7 @@ def quantise(path: Path, target: Path, tensors: NDArray[np.float32]) -> None:
             weight_type=QuantType.QInt8,
             per_channel=True,
             calibrate_method=CalibrationMethod.MinMax,
+            nodes_to_exclude=convolutions[: min(_FIRST_CONVOLUTIONS, len(convolutions) // 4)],
             op_types_to_quantize=["Conv", "Clip", "Add", "GlobalAveragePool", "ReduceMean"],
         )
 
