@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from hilum.cli import main
 from hilum.dataset.importer import import_dataset
 from hilum.errors import TrainingFailed
 from hilum.imaging.decode import decode
+from hilum.imaging.phantoms import draw_phantom
 from hilum.imaging.preprocess import preprocess
 from hilum.inference.bundle import add_to_bundle, open_bundle
 from hilum.inference.calibration import calibrated_probabilities
@@ -75,7 +77,7 @@ def test_the_served_graph_answers_as_keras_does(trained: Path, phantom_dataset: 
     assert manifest.parity["model.onnx"].max_probability_difference <= 1e-3
     assert manifest.parity["model.onnx"].n == 28
     classifier = keras.models.load_model(trained / "model.keras")
-    predictor = Predictor.load(trained)
+    predictor = Predictor.load(trained, answers_all=True)
     tolerance = 1e-3 if manifest.engine_files[0] == "model.onnx" else 0.1
     for path in sorted((phantom_dataset / "test").rglob("*.png"))[::4]:
         data = path.read_bytes()
@@ -210,8 +212,9 @@ def test_a_data_set_without_some_of_the_classes_can_be_measured(
     assert "| train | 3 | 0 | 3 | 0 |" in (tmp_path / "figures" / "card.md").read_text()
 
 
-def test_the_trained_model_predicts(trained: Path, phantom_dataset: Path, tmp_path: Path) -> None:
-    picture = next((phantom_dataset / "test" / "normal").iterdir())
+def test_the_trained_model_predicts_and_has_inherited_the_gate(trained: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "phantom.png"
+    cv2.imwrite(str(picture), draw_phantom(0, side=128))
     heat_map = tmp_path / "heat.png"
     result = hilum("predict", "--model", trained, "--json", "--explain", heat_map, picture)
     assert result.exit_code == 0, result.output
@@ -219,6 +222,12 @@ def test_the_trained_model_predicts(trained: Path, phantom_dataset: Path, tmp_pa
     assert answer["model_version"] == open_bundle(trained).manifest.model_version
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
     assert decode(heat_map.read_bytes()).pixels.shape == (128, 128)
+
+    no_chest = tmp_path / "stripes.png"
+    cv2.imwrite(str(no_chest), np.tile(np.uint8([0, 0, 0, 255, 255, 255]), (128, 22)))
+    refused = hilum("predict", "--model", trained, "--json", no_chest)
+    assert refused.exit_code == 3
+    assert json.loads(refused.stdout)["code"] == "not-a-chest-ct"
 
 
 @pytest.mark.usefixtures("tiny_backbone")
@@ -317,6 +326,8 @@ def test_a_cross_validated_model_of_two_data_sets_tells_what_each_split_promises
     phantom_dataset: Path, write_classes: Callable[..., Path], tmp_path: Path
 ) -> None:
     other = write_classes(benign=3, malignant=12, normal=12)
+    for path in other.rglob("*.png"):  # the same drawings as the main data set's, so they are mirrored
+        cv2.imwrite(str(path), cv2.flip(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), 0))
     out = tmp_path / "model"
     options = ("--side", 64, "--epochs", 3, "--cross-validate", 2, "--fold-epochs", 1)
     result = hilum("train", "--data", phantom_dataset, "--out", out, "--also", other, "--ignore", "benign", *options)

@@ -60,7 +60,7 @@ def conformal_threshold(probabilities: NDArray[np.float64], labels: NDArray[np.i
         A threshold in [0, 1]; 0 where N is too small to promise the coverage, so that every class is in the set.
     """
     of_true_class = np.sort(probabilities[np.arange(len(labels)), labels])
-    below = int(np.floor((len(labels) + 1) * (1 - coverage)))
+    below = len(labels) + 1 - int(np.ceil((len(labels) + 1) * coverage - 1e-9))  # 20 * 0.9 must count as 18
     return float(of_true_class[below - 1]) if below >= 1 else 0.0
 
 
