@@ -132,7 +132,7 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
 @click.option(
     "--refit/--no-refit", default=True, show_default=True, help="Learn from the held-out fold too at the end."
 )
-@click.option("--cross-validate", type=click.IntRange(0), default=0, help="Fit so many folds of each way of splitting.")
+@click.option("--cross-validate", type=click.IntRange(2), help="Fit so many folds of each way of splitting.")
 @click.option("--fold-epochs", type=click.IntRange(1), help="Epochs of each of those folds [as the final fit].")
 @click.option("--also", multiple=True, help="A further data set to learn from; may be given again.")
 @click.option("--coarse", multiple=True, metavar="LABEL=CLASS+…", help="A label that may be any of several classes.")

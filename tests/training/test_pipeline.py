@@ -369,3 +369,16 @@ def test_labels_no_class_is_known_for_are_refused_with_the_remedy(
     result = hilum("train", "--data", phantom_dataset, "--out", tmp_path / "m", "--coarse", "malignant")
     assert result.exit_code == 2
     assert "LABEL=CLASS" in result.stderr
+
+
+@pytest.mark.usefixtures("tiny_backbone")
+@pytest.mark.parametrize("folds", [None, 2])
+def test_a_further_data_set_with_a_single_slice_of_a_label_is_learnt_from_too(
+    phantom_dataset: Path, tmp_path: Path, folds: int | None
+) -> None:
+    (tmp_path / "few" / "malignant").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "few" / "malignant" / "1.png"), draw_phantom(9, side=128))
+    settings = TrainingSettings(side=64, epochs=1, mode="head", cross_validate=folds)
+    few = import_dataset(tmp_path / "few")
+    train(import_dataset(phantom_dataset), tmp_path / "model", settings, silent, also=[few])
+    assert open_bundle(tmp_path / "model").manifest.training["slices"] == 29

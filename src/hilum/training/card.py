@@ -170,12 +170,18 @@ def _data(assessment: Assessment) -> str:
     return f"## Data\n\n{counts}{attribution}"
 
 
+_ALL_CHOSEN = "Epochs, temperature, operating point and prediction sets were"
+
+
 def _training(model: Manifest) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in model.training.items())
+    chosen = (
+        "Temperature, operating point and prediction sets were" if model.training.get("cross_validate") else _ALL_CHOSEN
+    )
     return f"""\
 ## Training
 
-Backbone weights: {_backbone_weights(model)}. Epochs, temperature and operating point were chosen on held-out folds that
+Backbone weights: {_backbone_weights(model)}. {chosen} chosen on held-out folds that
 share no group with the rest; the test split was not looked at. Settings: {settings}."""
 
 

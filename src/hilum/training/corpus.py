@@ -65,6 +65,11 @@ class Corpus:
         return np.array([numbers[name] for name in names], np.int64)
 
     @cached_property
+    def classes(self) -> NDArray[np.int64]:
+        """(N,) the class of each slice, the first of those it may have where the label is coarse."""
+        return np.array([item.allowed[0] for item in self.slices], np.int64)
+
+    @cached_property
     def groups(self) -> tuple[str, ...]:
         """(N,) groups; data sets share none, whatever they call theirs."""
         return tuple(f"{item.source}:{item.record.group}" for item in self.slices)

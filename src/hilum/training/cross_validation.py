@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,11 @@ from sklearn.preprocessing import StandardScaler
 
 from hilum.dataset.labels import cancer_classes
 from hilum.dataset.splits import Fold
-from hilum.evaluation import Evaluation, Figure, evaluate
+from hilum.evaluation import Evaluation, evaluate
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.training.corpus import Corpus
 from hilum.training.fitter import Fitted, Fitter
+from hilum.training.split_rows import ExternalRow, SplitRow
 from hilum.training.trainer import FitSettings
 
 
@@ -39,34 +40,6 @@ class OutOfFold:
     def covered(self) -> NDArray[np.intp]:
         """Indices of the slices that were held out."""
         return np.flatnonzero(~np.isnan(self.logits[:, 0]))
-
-
-@dataclass(frozen=True)
-class SplitTruth:
-    """What the recipe scores on the main data set under one way of splitting.
-
-    Attributes:
-        name: of the split.
-        note: what it says and what it hides.
-    """
-
-    name: str
-    n: int
-    accuracy: Figure
-    macro_f1: Figure
-    note: str
-
-
-@dataclass(frozen=True)
-class SourceTruth:
-    """Cancer against normal on one further data set, by models that had not seen these slices."""
-
-    name: str
-    n: int
-    auroc: Figure
-    sensitivity: Figure
-    specificity: Figure
-    note: str
 
 
 def fit_folds(
@@ -97,11 +70,11 @@ def random_folds(strata: NDArray[np.int64], n_folds: int, seed: int) -> list[Fol
 
 def split_truth(
     name: str, note: str, corpus: Corpus, logits: NDArray[np.float32], groups: Sequence[str] | None
-) -> SplitTruth:
+) -> SplitRow:
     """Measures out-of-fold answers on the main data set's slices of known class.
 
     Args:
-        name, note: see `SplitTruth`.
+        name, note: see `SplitRow`.
         corpus: N slices.
         logits: (N, C), NaN where there is no answer.
         groups: (N,) resampled as wholes for the interval; None resamples slices.
@@ -113,12 +86,12 @@ def split_truth(
         corpus.class_names,
         groups=None if groups is None else [groups[row] for row in rows.tolist()],
     )
-    return SplitTruth(name, measured.n, measured.accuracy, measured.macro_f1, note)
+    return SplitRow(name, measured.n, measured.accuracy, measured.macro_f1, note)
 
 
 def baselines(
     corpus: Corpus, features: NDArray[np.float32], folds: Sequence[Fold], groups: Sequence[str]
-) -> list[SplitTruth]:
+) -> list[SplitRow]:
     """Scores what any model must beat, on the same folds: the commonest class, and a linear model on frozen features.
 
     Args:
@@ -150,7 +123,7 @@ def baselines(
     ]
 
 
-def source_truth(name: str, note: str, corpus: Corpus, logits: NDArray[np.float32], source: int) -> SourceTruth | None:
+def source_truth(name: str, note: str, corpus: Corpus, logits: NDArray[np.float32], source: int) -> ExternalRow | None:
     """Measures cancer against no cancer on one data set; None where it does not have both.
 
     A slice counts where all classes it may have are cancers, or none is.
@@ -159,7 +132,7 @@ def source_truth(name: str, note: str, corpus: Corpus, logits: NDArray[np.float3
     if measured is None or measured.cancer is None:
         return None
     cancer = measured.cancer
-    return SourceTruth(name, measured.n, cancer.auroc, cancer.sensitivity, cancer.specificity, note)
+    return ExternalRow(name, measured.n, cancer.auroc, cancer.sensitivity, cancer.specificity, note)
 
 
 def leave_source_out(corpus: Corpus, source: int) -> Fold:
@@ -170,11 +143,6 @@ def leave_source_out(corpus: Corpus, source: int) -> Fold:
 def series_of(corpus: Corpus, series: Mapping[str, str]) -> list[str]:
     """(N,) each slice's series, or its group where no series is known."""
     return [series.get(item.record.sha256, group) for item, group in zip(corpus.slices, corpus.groups, strict=True)]
-
-
-def as_rows(truths: Sequence[SplitTruth] | Sequence[SourceTruth]) -> list[dict[str, object]]:
-    """The rows as JSON has them."""
-    return [asdict(truth) for truth in truths]
 
 
 def exact_slices(corpus: Corpus, logits: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -29,6 +29,7 @@ from hilum.training.corpus import Corpus
 from hilum.training.decision import COVERAGE, Decision
 from hilum.training.export import export_onnx, measure_parity, quantise
 from hilum.training.look_alikes import make_neighbours, read_known_slices
+from hilum.training.split_rows import SplitRows
 
 MAX_PARITY_DIFFERENCE = 1e-3
 _GOLDEN_SEEDS = (0, 1, 2, 3)
@@ -47,8 +48,7 @@ class Trained:
     decision: Decision
     history: list[dict[str, float]]
     class_counts: dict[str, dict[str, int]]
-    split_truth: list[dict[str, object]]
-    external: list[dict[str, object]]
+    splits: SplitRows
     settings: dict[str, str | int | float | bool | None]
 
 
@@ -107,8 +107,7 @@ def write_bundle(
                 "training_history": trained.history,
                 "class_distribution": trained.class_counts,
                 "trained_on_sha256": [item.record.sha256 for item in trained.corpus.slices],
-                "split_truth": trained.split_truth,
-                "external": trained.external,
+                **trained.splits.to_dict(),
             },
             indent=1,
         )

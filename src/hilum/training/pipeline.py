@@ -11,6 +11,7 @@ from typing import Literal
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.dataset.labels import LabelScheme
 from hilum.dataset.manifest import DatasetManifest
@@ -23,9 +24,6 @@ from hilum.training.architectures import build_classifier
 from hilum.training.corpus import Corpus, gather
 from hilum.training.cross_validation import (
     OutOfFold,
-    SourceTruth,
-    SplitTruth,
-    as_rows,
     baselines,
     exact_slices,
     fit_folds,
@@ -40,6 +38,7 @@ from hilum.training.fitter import Fitter, FullFitter, HeadFitter, Progress
 from hilum.training.head import features_as_served
 from hilum.training.packing import Trained, write_bundle
 from hilum.training.slices import read_slices
+from hilum.training.split_rows import SplitRows
 from hilum.training.trainer import FitSettings, TrainingData
 
 GROUPED = "no slice, nor a near copy of it, on both sides; neighbouring slices of a patient may be"
@@ -58,7 +57,7 @@ class TrainingSettings:
         epochs: at the most; None takes the mode's default.
         folds: one of so many grouped folds is held out for early stopping, calibration and the operating point; where
             a class has fewer groups, as many as it has.
-        cross_validate: instead fit every one of so many folds, grouped and otherwise; 0 for none. The answers for all
+        cross_validate: instead fit every one of so many folds, grouped and otherwise. The answers for all
             slices then calibrate, and the bundle tells what each way of splitting would have promised.
         fold_epochs: of each fold of a cross-validation; None takes as many as the final fit, at several times the time.
         refit: afterwards learn from all slices, for the number of epochs found best; a cross-validation always does.
@@ -72,7 +71,7 @@ class TrainingSettings:
     side: int = 256
     epochs: int | None = None
     folds: int = 6
-    cross_validate: int = 0
+    cross_validate: int | None = None
     fold_epochs: int | None = None
     refit: bool = True
     seed: int = 0
@@ -132,7 +131,9 @@ def train(
         corpus, preprocessing, on_slice=lambda done, of: progress("read", done / of, f"{done}/{of} slices")
     )
     fitting = _Fitting(corpus, data, _fitter(settings, data, run, progress), settings)
-    evidence = _cross_validate(fitting, manifest) if settings.cross_validate else _hold_out(fitting)
+    evidence = (
+        _cross_validate(fitting, manifest, settings.cross_validate) if settings.cross_validate else _hold_out(fitting)
+    )
     exact = exact_slices(corpus, evidence.held_out.logits)
     decision = decide(evidence.held_out.logits[exact], corpus.targets[exact].argmax(1))
     if settings.refit or settings.cross_validate:
@@ -152,8 +153,7 @@ def train(
         decision=decision,
         history=evidence.held_out.first.history,
         class_counts=manifest.class_counts(),
-        split_truth=as_rows(evidence.split_truth),
-        external=as_rows(evidence.external),
+        splits=evidence.splits,
         settings={
             **{name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()},
             "best_epoch": evidence.held_out.first.best_epoch,
@@ -178,9 +178,19 @@ class _Fitting:
     settings: TrainingSettings
 
     def grouped_folds(self, groups: Sequence[str], n_folds: int) -> list[Fold]:
-        """Folds that no group crosses; fewer of them where a label has fewer groups."""
-        n_folds = min(n_folds, _fewest_groups(self.corpus, groups))
-        return grouped_folds(self.corpus.strata, groups, n_folds, self.settings.seed)
+        """Folds that no group crosses; fewer of them where a class has fewer groups."""
+        n_folds = min(n_folds, _fewest_groups(self.corpus.classes, groups))
+        return grouped_folds(self._strata(groups, n_folds), groups, n_folds, self.settings.seed)
+
+    def random_folds(self, n_folds: int) -> list[Fold]:
+        """As many folds that ignore groups."""
+        each_its_own = [str(row) for row in range(len(self.corpus.slices))]
+        return random_folds(self._strata(each_its_own, n_folds), n_folds, self.settings.seed)
+
+    def _strata(self, groups: Sequence[str], n_folds: int) -> NDArray[np.int64]:
+        """Each label of each data set; the classes alone where one label has too few groups to be in every fold."""
+        corpus = self.corpus
+        return corpus.strata if _fewest_groups(corpus.strata, groups) >= n_folds else corpus.classes
 
 
 @dataclass(frozen=True)
@@ -189,8 +199,7 @@ class _Evidence:
 
     held_out: OutOfFold
     epochs: int
-    split_truth: tuple[SplitTruth, ...] = ()
-    external: tuple[SourceTruth, ...] = ()
+    splits: SplitRows
 
 
 def _hold_out(fitting: _Fitting) -> _Evidence:
@@ -201,10 +210,10 @@ def _hold_out(fitting: _Fitting) -> _Evidence:
     epochs = held_out.first.best_epoch
     if fitting.settings.mode == "full":
         epochs = max(epochs, round(0.75 * schedule.epochs))
-    return _Evidence(held_out, epochs)
+    return _Evidence(held_out, epochs, SplitRows((), ()))
 
 
-def _cross_validate(fitting: _Fitting, manifest: DatasetManifest) -> _Evidence:
+def _cross_validate(fitting: _Fitting, manifest: DatasetManifest, n_folds: int) -> _Evidence:
     """The recipe is fitted, to its last epoch, on every fold of each way of splitting: nothing is chosen by any."""
     corpus, settings = fitting.corpus, fitting.settings
     final = settings.fit_settings()
@@ -215,21 +224,20 @@ def _cross_validate(fitting: _Fitting, manifest: DatasetManifest) -> _Evidence:
         return fit_folds(fitting.fitter, folds, corpus.targets.shape, schedule, name)
 
     frozen = features_as_served(settings.architecture, settings.side, settings.weights, fitting.data)
-    grouped = run(fitting.grouped_folds(corpus.groups, settings.cross_validate), "grouped")
-    by_series = run(fitting.grouped_folds(series, settings.cross_validate)[:1], "series-1")
-    flattering = run(random_folds(corpus.strata, settings.cross_validate, settings.seed), "random")
-    truths = (
-        split_truth("grouped cross-validation", GROUPED, corpus, grouped.logits, corpus.groups),
-        split_truth("series held out", SERIES, corpus, by_series.logits, series),
-        split_truth("random cross-validation", RANDOM, corpus, flattering.logits, None),
-        *baselines(corpus, frozen, grouped.folds, corpus.groups),
-    )
+    grouped = run(fitting.grouped_folds(corpus.groups, n_folds), "grouped")
+    truths = [split_truth("grouped cross-validation", GROUPED, corpus, grouped.logits, corpus.groups)]
+    if _fewest_groups(corpus.classes, series) > 1:  # else no series of some class can be held out
+        by_series = run(fitting.grouped_folds(series, n_folds)[:1], "series-1")
+        truths.append(split_truth("series held out", SERIES, corpus, by_series.logits, series))
+    flattering = run(fitting.random_folds(len(grouped.folds)), "random")
+    truths.append(split_truth("random cross-validation", RANDOM, corpus, flattering.logits, None))
+    truths += baselines(corpus, frozen, grouped.folds, corpus.groups)
     external = []
     for source, name in list(enumerate(corpus.sources))[1:]:
         external.append(source_truth(name, "grouped cross-validation", corpus, grouped.logits, source))
         left = run([leave_source_out(corpus, source)], f"without-{source}")
         external.append(source_truth(name, "left out of training entirely", corpus, left.logits, source))
-    return _Evidence(grouped, final.epochs, truths, tuple(row for row in external if row))
+    return _Evidence(grouped, final.epochs, SplitRows(tuple(truths), tuple(row for row in external if row)))
 
 
 def _fitter(settings: TrainingSettings, data: TrainingData, run: Path, progress: Progress) -> Fitter:
@@ -266,10 +274,10 @@ def _require_enough(corpus: Corpus) -> None:
             )
 
 
-def _fewest_groups(corpus: Corpus, groups: Sequence[str]) -> int:
-    """The number of groups of the label that has the fewest: no more folds can each hold one out."""
+def _fewest_groups(strata: NDArray[np.int64], groups: Sequence[str]) -> int:
+    """The number of groups of the stratum that has the fewest: no more folds can each hold one out."""
     named = np.array(groups)
-    return min(len(set(named[corpus.strata == stratum])) for stratum in np.unique(corpus.strata))
+    return min(len(set(named[strata == stratum])) for stratum in np.unique(strata))
 
 
 def _open_run(out: Path, corpus: Corpus, settings: TrainingSettings) -> Path:

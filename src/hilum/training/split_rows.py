@@ -1,9 +1,9 @@
-"""What a bundle's training wrote down of other splits and other data sets, read back. Measures nothing."""
+"""What training found under other splits and on other data sets, as `training.json` keeps it. Measures nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hilum.evaluation import Figure
@@ -59,6 +59,10 @@ class SplitRows:
                 for row in record.get("external") or ()
             ),
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The two keys of the training record; `read` is the inverse."""
+        return asdict(self)
 
 
 def _figure(row: Mapping[str, Any], name: str) -> Figure:

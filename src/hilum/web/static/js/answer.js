@@ -71,9 +71,9 @@ function showProbabilities(probabilities) {
 
 function showSet(names, count) {
   const words = list(names.map((name) => className(name).toLowerCase()));
-  if (names.length === count) setText("set", "No class can be ruled out: it takes all of them to reach 95\u00a0%.");
-  else if (names.length > 1) setText("set", `Together these reach 95\u00a0%: ${words}.`);
-  else setText("set", "This class alone reaches 95\u00a0%.");
+  if (names.length === count) setText("set", "No class can be ruled out.");
+  else if (names.length > 1) setText("set", `These classes cannot be ruled out: ${words}.`);
+  else setText("set", "The other classes are ruled out, as surely as the model’s card states.");
 }
 
 function showWarnings(codes) {
