@@ -56,7 +56,7 @@ lock: $(UV) ## renew the lock files from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --constraint requirements/constraints.txt --group build pyproject.toml --output-file requirements/serve.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	  --extra train --group build --group dev --constraint requirements/serve.txt pyproject.toml \
+	  --extra train --extra telemetry --group build --group dev --constraint requirements/serve.txt pyproject.toml \
 	  --output-file requirements/dev.txt
 
 reference-model: install-dev ## train, cross-validate and measure models/reference (over an hour on 2 cores)
