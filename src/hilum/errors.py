@@ -15,6 +15,9 @@ HilumError
 ├── ServiceRefused           the service cannot answer this now
 │   └── NotReady             Overloaded   PredictionNotFound   MetricsMissing   LookAlikesMissing
 │       HistoryUnavailable   HistoryOff   ImageNotKept   ModelChanged   LabelInvalid   CursorInvalid
+│       Registry…            Unavailable Off
+├── RegistryRefused          what was asked of the registry cannot be done   exit 5
+│   └── ModelNotFound        ModelConflict   ChampionMoved   NothingToRollBackTo
 ├── AccessRefused            who asks is unknown, or may not, or asks too often
 │   └── CredentialsMissing   KeyInvalid   RoleInsufficient   RateLimited   AccessUnavailable
 ├── StorageInvalid           state that cannot be reached or trusted        exit 7
@@ -390,6 +393,48 @@ class CursorInvalid(ServiceRefused):
     """The cursor is not one that a page of predictions named."""
 
     code, status, title = "cursor-invalid", 422, "The cursor is invalid"
+
+
+class RegistryUnavailable(ServiceRefused):
+    """The database that knows the models, or the store of their files, does not answer; predictions are made."""
+
+    code, title, retry_after = "registry-unavailable", "The registry cannot be reached", 2
+
+
+class RegistryOff(ServiceRefused):
+    """This server keeps no state, so it knows the one model it serves."""
+
+    code, status, title = "registry-off", 404, "No registry is kept here"
+
+
+class RegistryRefused(HilumError):
+    """What was asked of the registry of models cannot be done."""
+
+    code, status, exit_code, title = "registry-refused", 409, 5, "The registry refuses"
+
+
+class ModelNotFound(RegistryRefused):
+    """No model of this version is registered."""
+
+    code, status, title = "model-not-found", 404, "There is no such model"
+
+
+class ModelConflict(RegistryRefused):
+    """A model of this version is registered already, with other files."""
+
+    code, title = "model-conflict", "Another model has this version"
+
+
+class ChampionMoved(RegistryRefused):
+    """Another model is the champion than the one that was expected."""
+
+    code, title = "champion-moved", "The champion is another by now"
+
+
+class NothingToRollBackTo(RegistryRefused):
+    """There was no champion before this one."""
+
+    code, title = "nothing-to-roll-back-to", "There is no earlier champion"
 
 
 class AccessRefused(HilumError):

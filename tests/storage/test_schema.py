@@ -17,9 +17,9 @@ from storage_samples import keep, prediction
 from hilum.errors import DatabaseOutdated
 from hilum.storage import schema
 from hilum.storage.database import Database
+from hilum.storage.metadata import METADATA
 from hilum.storage.predictions import find
 from hilum.storage.revision import REVISION
-from hilum.storage.tables import Base
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,9 +33,9 @@ def test_the_newest_migration_is_the_one_serving_asks_for() -> None:
 def test_migrations_make_the_tables_the_code_knows(database: Database) -> None:
     with database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
+        assert compare_metadata(context, METADATA) == []
         names = inspect(connection)
-        for table in Base.metadata.sorted_tables:
+        for table in METADATA.sorted_tables:
             assert names.get_pk_constraint(table.name)["name"] == f"pk_{table.name}"
             found = {key["name"] for key in names.get_foreign_keys(table.name)}
             assert found == {key.name for key in table.foreign_key_constraints}

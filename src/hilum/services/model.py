@@ -63,16 +63,30 @@ def load_model(directory: Path) -> ServedModel:
     return ServedModel(predictor, _measured(directory / METRICS), predictor.has_look_alikes)
 
 
+def parsed_metrics(data: bytes, bundle: str) -> dict[str, Any]:
+    """What a bundle's metrics.json says.
+
+    Args:
+        data: the file's bytes.
+        bundle: what the bundle is called in a refusal.
+
+    Raises:
+        BundleInvalid: it is no JSON object, or one with numbers that JSON has not.
+    """
+    try:
+        metrics = json.loads(data, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise BundleInvalid(f"{METRICS} of {bundle!r} is not JSON: {error}") from error
+    if not isinstance(metrics, dict):
+        raise BundleInvalid(f"{METRICS} of {bundle!r} is no JSON object")
+    return metrics
+
+
 def _measured(path: Path) -> dict[str, Any] | None:
     try:
-        metrics = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        return parsed_metrics(path.read_bytes(), path.parent.name)
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise BundleInvalid(f"{METRICS} of {path.parent.name!r} is not JSON: {error}") from error
-    if not isinstance(metrics, dict):
-        raise BundleInvalid(f"{METRICS} of {path.parent.name!r} is no JSON object")
-    return metrics
 
 
 def _refuse_constant(name: str) -> None:

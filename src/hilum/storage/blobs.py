@@ -72,7 +72,7 @@ class Blobs:
         try:
             obstore.put(self._store, self._path(digest), data, use_multipart=False)
         except (BaseError, OSError, ValueError) as error:
-            raise BlobStoreUnavailable(f"the image could not be kept: {_reason(error)}") from error
+            raise BlobStoreUnavailable(f"the bytes could not be kept: {_reason(error)}") from error
 
     def get(self, digest: str) -> bytes:
         """Finds bytes and checks that they are what was kept.
@@ -87,7 +87,7 @@ class Blobs:
         except FileNotFoundError as error:
             raise BlobMissing(f"no bytes are kept under {digest}") from error
         except (BaseError, OSError, ValueError) as error:
-            raise BlobStoreUnavailable(f"the kept image cannot be read: {_reason(error)}") from error
+            raise BlobStoreUnavailable(f"the kept bytes cannot be read: {_reason(error)}") from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise BlobCorrupt(f"the bytes kept under {digest} are damaged; restore them from a backup")
         return data
@@ -103,7 +103,7 @@ class Blobs:
         except FileNotFoundError:
             return
         except (BaseError, OSError, ValueError) as error:
-            raise BlobStoreUnavailable(f"the kept image cannot be deleted: {_reason(error)}") from error
+            raise BlobStoreUnavailable(f"the kept bytes cannot be deleted: {_reason(error)}") from error
 
     def entries(self) -> Iterator[BlobEntry]:
         """Every blob of this kind, in no order.
@@ -118,7 +118,7 @@ class Blobs:
                     if _DIGEST.fullmatch(digest):
                         yield BlobEntry(digest, found["size"], found["last_modified"])
         except (BaseError, OSError, ValueError) as error:
-            raise BlobStoreUnavailable(f"the kept images cannot be listed: {_reason(error)}") from error
+            raise BlobStoreUnavailable(f"the kept bytes cannot be listed: {_reason(error)}") from error
 
     def _path(self, digest: str) -> str:
         if not _DIGEST.fullmatch(digest):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hilum.errors import BackupFailed, DatabaseUnavailable
 
-REVISION = "0002"
+REVISION = "0005"
 """The newest migration."""
 
 

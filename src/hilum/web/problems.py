@@ -28,12 +28,19 @@ _SENT_BRANCHES = (
     errors.InputRejected,
     errors.BundleInvalid,
     errors.ServiceRefused,
+    errors.RegistryRefused,
     errors.AccessRefused,
     refusals.RequestRefused,
 )
 """The parts of the error tree a request can meet; the others belong to the command line."""
 
-_ABSTRACT = {errors.InputRejected, errors.ServiceRefused, errors.AccessRefused, refusals.RequestRefused}
+_ABSTRACT = {
+    errors.InputRejected,
+    errors.ServiceRefused,
+    errors.RegistryRefused,
+    errors.AccessRefused,
+    refusals.RequestRefused,
+}
 
 _BY_STATUS: dict[int, type[HilumError]] = {
     400: refusals.BadRequest,

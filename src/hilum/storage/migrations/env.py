@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from hilum.storage.tables import Base
+from hilum.storage.metadata import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=METADATA,
     render_as_batch=True,  # SQLite alters a table only by copying it
     transactional_ddl=True,
 )

@@ -1,0 +1,11 @@
+"""Every table there is, for migrations and their tests. Whoever adds a module of tables imports it here."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+from hilum.storage import model_tables, tables
+
+METADATA: MetaData = tables.Base.metadata
+
+_MODULES = (tables, model_tables)
