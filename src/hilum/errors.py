@@ -15,6 +15,7 @@ HilumError
 ├── ServiceRefused           the service cannot answer this now
 │   └── NotReady             Overloaded   PredictionNotFound   MetricsMissing   LookAlikesMissing
 │       HistoryUnavailable   HistoryOff   ImageNotKept   ModelChanged   LabelInvalid   CursorInvalid
+│       TrainingUnavailable   TrainingDataInsufficient   RetrainInProgress   RunNotFound
 │       Registry…            Unavailable Off
 ├── RegistryRefused          what was asked of the registry cannot be done   exit 5
 │   └── ModelNotFound        ModelConflict   ChampionMoved   NothingToRollBackTo
@@ -390,9 +391,41 @@ class LabelInvalid(ServiceRefused):
 
 
 class CursorInvalid(ServiceRefused):
-    """The cursor is not one that a page of predictions named."""
+    """The cursor is not one that a page named."""
 
     code, status, title = "cursor-invalid", 422, "The cursor is invalid"
+
+
+class TrainingUnavailable(ServiceRefused):
+    """Nothing can be trained here at present."""
+
+    code, title = "training-unavailable", "Training is not available here"
+
+
+class TrainingDataInsufficient(ServiceRefused):
+    """There are too few labelled images to train on."""
+
+    code, status, exit_code, title = "training-data-insufficient", 409, 4, "The labelled images do not suffice"
+
+
+class RetrainInProgress(ServiceRefused):
+    """Another training run is queued or running.
+
+    Attributes:
+        run_id: that run's.
+    """
+
+    code, status, exit_code, title = "retrain-in-progress", 409, 6, "A training run is under way"
+
+    def __init__(self, detail: str, run_id: str) -> None:
+        super().__init__(detail)
+        self.run_id = run_id
+
+
+class RunNotFound(ServiceRefused):
+    """No training run has this id."""
+
+    code, status, title = "run-not-found", 404, "There is no such training run"
 
 
 class RegistryUnavailable(ServiceRefused):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hilum.errors import BackupFailed, DatabaseUnavailable
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration."""
 
 

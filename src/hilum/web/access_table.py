@@ -41,6 +41,11 @@ ACCESS: dict[str, _Row] = {
     "/predictions/{prediction_id}/explanation": {"GET": Role.PREDICT},
     "/predictions/{prediction_id}/slice": {"GET": Role.PREDICT},
     "/predictions/{prediction_id}/feedback": {"POST": Role.ANNOTATE},
+    "/retrain": {"POST": Role.ADMINISTER},
+    "/training-runs": {"GET": Role.PREDICT},
+    "/training-runs/{run_id}": {"GET": Role.PREDICT},
+    "/training-runs/{run_id}/events": {"GET": Role.PREDICT},
+    "/training-runs/{run_id}/cancel": {"POST": Role.ADMINISTER},
 }
 """Role by route and method. One prediction is found by its random id only, lists show everybody's."""
 

@@ -1,4 +1,4 @@
-"""Places in the history as text that a client hands back unread. Knows no database."""
+"""Places in a list by time as text that a client hands back unread. Knows no database."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def place_of(cursor: str) -> Place:
     except ValueError:
         place = None
     if place is None or place[0].tzinfo is None or cursor_of(place) != cursor:
-        raise CursorInvalid("this is no cursor that a page of predictions named")
+        raise CursorInvalid("this is no cursor that a page of this list named")
     return place

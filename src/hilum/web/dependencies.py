@@ -14,6 +14,7 @@ from hilum.services.audit_log import AuditLog
 from hilum.services.batch import BatchDesk
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
+from hilum.services.retraining import Retraining
 from hilum.web.metrics import Instruments
 from hilum.web.uploads import UploadReader
 
@@ -29,6 +30,7 @@ class Context:
         history: keeps predictions; None where none are kept.
         access: lets callers in; None where no key is needed.
         audit: keeps who did what; None where that is not kept.
+        retraining: takes training runs; None where no labelled images are kept.
         batches: admits batches.
         started_at: of the monotonic clock.
     """
@@ -39,6 +41,7 @@ class Context:
     history: History | None = None
     access: Access | None = None
     audit: AuditLog | None = None
+    retraining: Retraining | None = None
     batches: BatchDesk = field(default_factory=BatchDesk)
     started_at: float = field(default_factory=time.monotonic)
 

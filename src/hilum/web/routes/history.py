@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, ValidationError
 
 from hilum.services.feedback import checked_label
 from hilum.services.history import PredictionFilter, StoredPrediction
 from hilum.web.auth import actor_of
+from hilum.web.bodies import parsed
 from hilum.web.cursors import cursor_of, place_of
 from hilum.web.dependencies import ContextDep, HistoryDep
 from hilum.web.refusals import RequestInvalid
 from hilum.web.routes.openapi import also_as, json_body, problems
 from hilum.web.schemas import FeedbackAnswer, FeedbackRequest, PredictionPage, PredictionRecord, ReceiptAnswer
 from hilum.web.tables import csv_header, csv_rows
-
-Shape = TypeVar("Shape", bound=BaseModel)
 
 router = APIRouter(tags=["history"])
 
@@ -103,7 +101,7 @@ async def give_feedback(
     prediction_id: str, request: Request, context: ContextDep, history: HistoryDep
 ) -> FeedbackAnswer:
     """Keeps the confirmed class: the slice becomes a labelled candidate. Said again it changes nothing."""
-    said = _parsed(FeedbackRequest, await context.uploads.read_json(request))
+    said = parsed(FeedbackRequest, await context.uploads.read_json(request))
     stored = await history.find(prediction_id)
     known = tuple(stored.answer.get("probabilities") or ())
     label, is_new = checked_label(said.confirmed_class, known, takes_new=said.is_new_label)
@@ -114,15 +112,6 @@ async def give_feedback(
         is_new_label=kept.is_new_label,
         given_at=kept.given_at,
     )
-
-
-def _parsed(kind: type[Shape], body: bytes) -> Shape:
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RequestInvalid(f"body{'.' if place else ''}{place}: {first['msg']}"[:300]) from error
 
 
 def _record(stored: StoredPrediction) -> PredictionRecord:

@@ -52,9 +52,11 @@ FILES_BODY: dict[str, Any] = {
 }
 
 
-def json_body(shape: type[BaseModel]) -> dict[str, Any]:
+def json_body(shape: type[BaseModel], *, is_required: bool = True) -> dict[str, Any]:
     """What OpenAPI is told of a body in JSON that the route reads itself, within limits."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": shape.model_json_schema()}}}}
+    return {
+        "requestBody": {"required": is_required, "content": {"application/json": {"schema": shape.model_json_schema()}}}
+    }
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

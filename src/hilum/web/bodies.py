@@ -1,0 +1,25 @@
+"""Reads JSON bodies into shapes. Knows no route."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from hilum.web.refusals import RequestInvalid
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def parsed(kind: type[Shape], body: bytes) -> Shape:
+    """The body as `kind`.
+
+    Raises:
+        RequestInvalid: it is no JSON, or of another shape; the message names the first fault.
+    """
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RequestInvalid(f"body{'.' if place else ''}{place}: {first['msg']}"[:300]) from error
