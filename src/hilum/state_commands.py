@@ -126,7 +126,7 @@ def replay(receipt: Path, image: Path | None, model: Path | None) -> None:
     from hilum.services.reference import reference_bundle
 
     read = receipts.read_receipt(receipt)
-    data = _image_of(read.image_sha256, image)
+    data = _image_of(read.kept_sha256 or read.image_sha256, image)
     settings: Settings = click.get_current_context().obj()
     predictor = Predictor.load(model or settings.model or reference_bundle())
     replayed = receipts.replay(read, data, predictor)

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi.testclient import TestClient
 
-from hilum.imaging.decode import Limits
 from hilum.inference.predictor import Prediction
 from hilum.services.history import History
 from hilum.services.model import ServedModel, load_model
@@ -68,13 +68,11 @@ class HeldPredictor:
         self.entered = threading.Event()
         self.release = threading.Event()
 
-    def predict(
-        self, data: bytes, *, name: str | None = None, limits: Limits | None = None, similar: int = 0
-    ) -> Prediction:
+    def predict(self, data: bytes, **asked: Any) -> Prediction:
         """Waits, then answers."""
         self.entered.set()
         assert self.release.wait(20)
-        return self._inner.predict(data, name=name, limits=limits, similar=similar)
+        return self._inner.predict(data, **asked)
 
 
 def part(data: bytes, *, name: str = "file", filename: str | None = "slice.png", extra: bytes = b"") -> bytes:

@@ -30,6 +30,10 @@ _SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS = 0x00280002, 0x00280004, 0x002
 _BITS_ALLOCATED, _BITS_STORED, _HIGH_BIT, _IS_SIGNED = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 _PADDING, _PADDING_LIMIT = 0x00280120, 0x00280121
 _INTERCEPT, _SLOPE, _RESCALE_TYPE, _LOSSY = 0x00281052, 0x00281053, 0x00281054, 0x00282110
+_BURNED_IN = 0x00280301
+
+BURNED_IN = "burned-in-annotation"
+"""The warning of a file that says its pixels show text, which may name a person."""
 
 _MIN_AXIAL_COSINE = 0.8
 """Of the slice normal with the body's axis: gantries tilt up to 30 degrees (cosine 0.87)."""
@@ -38,18 +42,46 @@ _MAX_HU = 1e6
 
 
 @dataclass(frozen=True)
-class _Coding:
+class Coding:
+    """How stored values are coded, as checked against the caps."""
+
     rows: int
     columns: int
     bits_stored: int
     is_signed: bool
 
 
-def read_dicom(data: bytes, limits: Limits) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
-    """Reads a CT slice.
+@dataclass(frozen=True)
+class DicomSlice:
+    """A decoded CT slice.
 
-    Returns:
-        (H, W) float32 on the 0..255 scale, linear in HU over `WINDOW_HU`; the mode; the warnings.
+    Attributes:
+        pixels: (H, W) float32 on the 0..255 scale, linear in HU over `WINDOW_HU`.
+        stored: (H, W) int32, stored values without what else their containers hold.
+        padding: (H, W), where there is no image; None where the file names no padding.
+        photometric: MONOCHROME1 or MONOCHROME2.
+        coding: of the stored values.
+        slope, intercept: from stored values to Hounsfield units.
+        warnings: `lossy-compression`, `burned-in-annotation`.
+    """
+
+    pixels: NDArray[np.float32]
+    stored: NDArray[np.int32]
+    padding: NDArray[np.bool_] | None
+    photometric: str
+    coding: Coding
+    slope: float
+    intercept: float
+    warnings: tuple[str, ...]
+
+    @property
+    def mode(self) -> str:
+        """The source's pixel layout."""
+        return f"{self.photometric};{self.coding.bits_stored}{'s' if self.coding.is_signed else 'u'}"
+
+
+def read_dicom(data: bytes, limits: Limits) -> DicomSlice:
+    """Reads a CT slice.
 
     Raises:
         InputRejected: no CT slice, damaged, contradictory, of an unread transfer syntax or outside the caps.
@@ -69,9 +101,13 @@ def read_dicom(data: bytes, limits: Limits) -> tuple[NDArray[np.float32], str, t
     padding = _padding(file, container, stored, coding)
     if padding is not None:
         pixels[padding] = 0
+    return DicomSlice(pixels, stored, padding, photometric, coding, slope, intercept, _warnings(file))
+
+
+def _warnings(file: DicomFile) -> tuple[str, ...]:
     is_lossy = file.transfer_syntax in dicom_elements.LOSSY or file.text(_LOSSY) == "01"
-    mode = f"{photometric};{coding.bits_stored}{'s' if coding.is_signed else 'u'}"
-    return pixels, mode, ("lossy-compression",) if is_lossy else ()
+    lossy = ("lossy-compression",) if is_lossy else ()
+    return (*lossy, BURNED_IN) if file.text(_BURNED_IN).upper() == "YES" else lossy
 
 
 def _check_is_axial_ct(file: DicomFile) -> None:
@@ -104,7 +140,7 @@ def _photometric(file: DicomFile) -> str:
     return photometric
 
 
-def _coding(file: DicomFile, limits: Limits) -> _Coding:
+def _coding(file: DicomFile, limits: Limits) -> Coding:
     rows, columns = file.unsigned(_ROWS), file.unsigned(_COLUMNS)
     if not rows or not columns:
         raise DicomInconsistent("Rows or Columns is zero.")
@@ -119,7 +155,7 @@ def _coding(file: DicomFile, limits: Limits) -> _Coding:
     # CT is 16 bits allocated (PS3.3, C.8.2.1.1.4), and the high bit follows from the stored ones (PS3.5, 8.1.1).
     if allocated != 16 or not 1 <= stored <= 16 or high != stored - 1 or sign > 1:
         raise DicomInconsistent("Bits Allocated, Bits Stored, High Bit and Pixel Representation contradict each other.")
-    return _Coding(rows, columns, stored, sign == 1)
+    return Coding(rows, columns, stored, sign == 1)
 
 
 def _rescale(file: DicomFile) -> tuple[float, float]:
@@ -137,7 +173,7 @@ def _rescale(file: DicomFile) -> tuple[float, float]:
     return slope, intercept
 
 
-def _stored_values(container: NDArray[np.uint16], coding: _Coding) -> NDArray[np.int32]:
+def _stored_values(container: NDArray[np.uint16], coding: Coding) -> NDArray[np.int32]:
     """Takes the stored bits out of their container; whatever else is in it is not pixels."""
     spare = 16 - coding.bits_stored
     shifted = container << np.uint16(spare)
@@ -146,7 +182,7 @@ def _stored_values(container: NDArray[np.uint16], coding: _Coding) -> NDArray[np
 
 
 def _padding(
-    file: DicomFile, container: NDArray[np.uint16], stored: NDArray[np.int32], coding: _Coding
+    file: DicomFile, container: NDArray[np.uint16], stored: NDArray[np.int32], coding: Coding
 ) -> NDArray[np.bool_] | None:
     """Marks padding: by its container value, and by its stored value where it fits the stored bits."""
     if _PADDING not in file.elements:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from hilum.errors import (
     UnsupportedMediaType,
 )
 from hilum.imaging.limits import Limits, check_size
-from hilum.imaging.metadata import exif_orientation, icc_warnings
+from hilum.imaging.metadata import exif_orientation, icc_warnings, orientation_exif
 from hilum.imaging.raster import Raster
 
 _MAX_SEGMENTS = 2_000
@@ -26,7 +27,10 @@ _MAX_SCANS = 100
 _MAX_SCANNED_PIXELS = 500_000_000
 """Scans times pixels: about two seconds of libjpeg-turbo; encoders write at most a dozen scans."""
 
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_SOI, _EOI, _SOS, _EXIF = 0xD8, 0xD9, 0xDA, 0xE1
+_EXIF_START = b"Exif\x00\x00"
+_PIXEL_SEGMENTS = {0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD}
+_BARE_JFIF = b"JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 _READ_FRAMES = {0xC0, 0xC1, 0xC2}
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE = {0x01, *range(0xD0, 0xD8)}
@@ -65,6 +69,27 @@ def read_jpeg(data: bytes, limits: Limits) -> Raster:
     return Raster(samples, "BGR", "RGB", markers.orientation, warnings)
 
 
+def pixels_of_jpeg(data: bytes) -> bytes:
+    """Copies an accepted JPEG's segments that carry pixels, and what says how to see them; no comment, no other EXIF.
+
+    Of JFIF and Adobe segments only what chooses the colour transform is kept (libjpeg, `default_decompress_parms`).
+    """
+    parts = [data[:2]]
+    orientation = 1
+    for marker, body, scan in _iter_segments(data):
+        if marker == _EXIF and body.startswith(_EXIF_START):
+            orientation = exif_orientation(body)
+        elif marker == 0xE0 and body.startswith(b"JFIF\x00"):
+            parts.append(_segment(marker, _BARE_JFIF))
+        elif marker == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
+            parts.append(_segment(marker, b"Adobe\x00\x64\x00\x00\x00\x00" + body[11:12]))
+        elif marker in _PIXEL_SEGMENTS:
+            parts += [_segment(marker, body), scan]
+    if orientation != 1:
+        parts.insert(1, _segment(_EXIF, _EXIF_START + orientation_exif(orientation)))
+    return b"".join([*parts, b"\xff\xd9"])
+
+
 def frame_size(codestream: bytes) -> tuple[int, int, int, int, int]:
     """Finds the frame header of any JPEG or JPEG-LS codestream.
 
@@ -89,14 +114,28 @@ def frame_size(codestream: bytes) -> tuple[int, int, int, int, int]:
     raise ImageCorrupt("The JPEG codestream has no frame header.")
 
 
+def _segment(marker: int, body: bytes) -> bytes:
+    return b"\xff" + bytes([marker]) + (len(body) + 2).to_bytes(2) + body
+
+
 def _walk(data: bytes, limits: Limits) -> _Markers:
     markers = _Markers()
+    for marker, body, _ in _iter_segments(data):
+        _read_segment(marker, body, markers, limits)
+    if not markers.frame or not markers.scans:
+        raise ImageCorrupt("The JPEG has no image in it.")
+    return markers
+
+
+def _iter_segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Each segment's marker and body, and after a start of scan its entropy-coded bytes, to the end of the image."""
     at = 2
     for _ in range(_MAX_SEGMENTS):
         at, marker = _next_marker(data, at)
         if marker == _EOI:
-            _check_end(data, at, markers)
-            return markers
+            if at != len(data):
+                raise TrailingData(f"{len(data) - at} bytes follow the end of the JPEG.", actual=len(data) - at)
+            return
         if marker == _SOI or marker in _BARE:
             raise ImageCorrupt("A JPEG marker stands where it must not.")
         length = int.from_bytes(data[at : at + 2])
@@ -104,13 +143,16 @@ def _walk(data: bytes, limits: Limits) -> _Markers:
             raise ImageTruncated("The JPEG ends inside a segment.")
         if length < 2:
             raise ImageCorrupt("A JPEG segment has an impossible length.")
-        _read_segment(marker, data[at + 2 : at + length], markers, limits)
+        body = data[at + 2 : at + length]
         at += length
-        if marker == _SOS:
-            found = _NEXT_MARKER.search(data, at)
-            if found is None:
-                raise ImageTruncated("The JPEG ends inside its image data.")
-            at = found.start()
+        if marker != _SOS:
+            yield marker, body, b""
+            continue
+        found = _NEXT_MARKER.search(data, at)
+        if found is None:
+            raise ImageTruncated("The JPEG ends inside its image data.")
+        yield marker, body, data[at : found.start()]
+        at = found.start()
     raise ImageCorrupt("The JPEG has too many segments.", limit=_MAX_SEGMENTS)
 
 
@@ -124,19 +166,12 @@ def _next_marker(data: bytes, at: int) -> tuple[int, int]:
     return at + 1, data[at]
 
 
-def _check_end(data: bytes, at: int, markers: _Markers) -> None:
-    if at != len(data):
-        raise TrailingData(f"{len(data) - at} bytes follow the end of the JPEG.", actual=len(data) - at)
-    if not markers.frame or not markers.scans:
-        raise ImageCorrupt("The JPEG has no image in it.")
-
-
 def _read_segment(marker: int, body: bytes, markers: _Markers, limits: Limits) -> None:
     if marker in _FRAMES:
         _read_frame(marker, body, markers, limits)
     elif marker == _SOS:
         _count_scan(markers)
-    elif marker == 0xE1 and body.startswith(b"Exif\x00\x00"):
+    elif marker == _EXIF and body.startswith(_EXIF_START):
         markers.orientation = exif_orientation(body)
     elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\x00"):
         markers.profile = (markers.profile or b"") + body[14:]

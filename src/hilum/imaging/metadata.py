@@ -35,6 +35,11 @@ def exif_orientation(exif: bytes) -> int:
     return 1
 
 
+def orientation_exif(orientation: int) -> bytes:
+    """An EXIF block, without prefix, that says an orientation (1 to 8) and nothing else."""
+    return struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, _ORIENTATION, _SHORT, 1, orientation, 0, 0)
+
+
 def icc_warnings(profile: bytes | None) -> tuple[str, ...]:
     """Checks the header of an ICC profile (ICC.1:2022, 7.2); a sound one is ignored in silence, as documented.
 

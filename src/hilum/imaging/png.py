@@ -12,7 +12,7 @@ import numpy as np
 
 from hilum.errors import ImageCorrupt, ImageMultiFrame, ImageTruncated, TrailingData
 from hilum.imaging.limits import Limits, check_size
-from hilum.imaging.metadata import exif_orientation, icc_warnings
+from hilum.imaging.metadata import exif_orientation, icc_warnings, orientation_exif
 from hilum.imaging.raster import Layout, Raster, Samples
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -21,6 +21,7 @@ _MAX_TEXT_BYTES = 4_000_000
 _DEFLATE_MAX_RATIO = 1032
 """Deflate expands at most 1032-fold (zlib, algorithm notes): less data than that cannot hold the declared rows."""
 
+_PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
 _LAYOUTS: dict[int, Layout] = {0: "L", 2: "BGR", 3: "L", 4: "LA", 6: "BGRA"}
@@ -79,6 +80,20 @@ def read_png(data: bytes, limits: Limits) -> Raster:
         samples, layout = _with_color_key(samples, chunks)
     mode = _MODES[header.color] + (f";{header.depth}" if header.depth != 8 else "")
     return Raster(samples, layout, mode, chunks.orientation, chunks.warnings)
+
+
+def pixels_of_png(data: bytes) -> bytes:
+    """Copies an accepted PNG's chunks that carry pixels, and its orientation; no text, time, profile or other EXIF."""
+    parts: list[bytes | memoryview] = [_SIGNATURE]
+    orientation = 1
+    for kind, body in _iter_chunks(data):
+        if kind == b"eXIf":
+            orientation = exif_orientation(bytes(body))
+        elif kind == b"IEND" and orientation != 1:
+            parts += [*_chunk(b"eXIf", orientation_exif(orientation)), *_chunk(kind, b"")]
+        elif kind in _PIXEL_CHUNKS:
+            parts += _chunk(kind, body)
+    return b"".join(parts)
 
 
 def _iter_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from hilum.errors import ImageCorrupt, ImageMultiFrame, ImageTruncated, TrailingData
 from hilum.imaging.limits import Limits, check_size
-from hilum.imaging.metadata import exif_orientation, icc_warnings
+from hilum.imaging.metadata import exif_orientation, icc_warnings, orientation_exif
 from hilum.imaging.raster import Raster
 
 _MAX_CHUNKS = 100
@@ -36,6 +36,13 @@ def read_webp(data: bytes, limits: Limits) -> Raster:
         exif_orientation(exif),
         icc_warnings(profile),
     )
+
+
+def pixels_of_webp(data: bytes) -> bytes:
+    """Copies an accepted WebP's chunks that carry pixels, and its orientation; no profile, XMP or other EXIF."""
+    chunks = _read_chunks(data)
+    orientation = exif_orientation(chunks.get(b"EXIF", b""))
+    return _pixels_only(chunks, orientation_exif(orientation) if orientation != 1 else None)
 
 
 def _read_chunks(data: bytes) -> dict[bytes, bytes]:
@@ -85,12 +92,14 @@ def _size(chunks: dict[bytes, bytes]) -> tuple[int, int]:
     return width, height
 
 
-def _pixels_only(chunks: dict[bytes, bytes]) -> bytes:
-    """Builds the file anew from the chunks that carry pixels."""
-    kept = {kind: chunks[kind] for kind in (b"VP8X", b"ALPH", b"VP8 ", b"VP8L") if kind in chunks}
+def _pixels_only(chunks: dict[bytes, bytes], exif: bytes | None = None) -> bytes:
+    """Builds the file anew from the chunks that carry pixels, and an EXIF block where one is given."""
+    kept: dict[bytes, bytes] = {kind: chunks[kind] for kind in (b"VP8X", b"ALPH", b"VP8 ", b"VP8L") if kind in chunks}
     if b"VP8X" in kept:
         # Of the feature flags only alpha still holds.
-        kept[b"VP8X"] = bytes([kept[b"VP8X"][0] & 0x10]) + kept[b"VP8X"][1:]
+        kept[b"VP8X"] = bytes([kept[b"VP8X"][0] & 0x10, 0, 0, 0]) + kept[b"VP8X"][4:10]
+    if exif is not None:
+        kept[b"EXIF"] = exif
     body = b"WEBP" + b"".join(
         kind + len(chunk).to_bytes(4, "little") + chunk + b"\x00" * (len(chunk) % 2) for kind, chunk in kept.items()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ from hilum.imaging.body import Body, find_body
 from hilum.imaging.decode import CtSlice, Limits, decode
 from hilum.imaging.preprocess import preprocess
 from hilum.imaging.quality import quality_warnings
+from hilum.imaging.statistics import statistics_of
 from hilum.inference.bundle import open_bundle
 from hilum.inference.calibration import calibrated_probabilities, prediction_set
 from hilum.inference.engines import Engine
@@ -51,6 +52,8 @@ class Prediction:
         training_match: `same-file` where the model was trained on this file, `same-slice` where on this slice under
             another crop (looked for only with look-alikes); None where it was not, or the bundle cannot tell.
         look_alikes: the training slices most like this one, where they were asked for.
+        image_sha256: of the file that was sent; empty where the slice came decoded.
+        statistics: what describes the input, by name (`hilum.imaging.statistics`).
     """
 
     predicted_class: str
@@ -66,6 +69,8 @@ class Prediction:
     features: NDArray[np.float32] | None = None
     training_match: TrainingMatch | None = None
     look_alikes: tuple[LookAlike, ...] | None = None
+    image_sha256: str = ""
+    statistics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,14 @@ class Predictor:
         return self._neighbours is not None
 
     def predict(
-        self, data: bytes, *, name: str | None = None, limits: Limits | None = None, similar: int = 0
+        self,
+        data: bytes,
+        *,
+        name: str | None = None,
+        limits: Limits | None = None,
+        similar: int = 0,
+        with_pixel_file: bool = False,
+        image_sha256: str | None = None,
     ) -> Prediction:
         """Classifies one encoded image or DICOM slice.
 
@@ -137,6 +149,8 @@ class Predictor:
             name: what it is called; its extension is compared with the content.
             limits: caps on what is decoded.
             similar: so many look-alikes are looked up; 0 for none.
+            with_pixel_file: also makes the copy of the slice that may be kept.
+            image_sha256: of the file as it was sent, where `data` is the copy that was kept of it.
 
         Raises:
             InputRejected: the bytes are not a usable slice.
@@ -147,8 +161,9 @@ class Predictor:
                 f"{self.manifest.model_version} keeps no list of its training slices; ask without look-alikes, or "
                 "train the model again with this version of hilum"
             )
-        ct_slice = decode(data, name=name, limits=limits)
-        return self._compared(self.predict_slice(ct_slice), data, similar)
+        ct_slice = decode(data, name=name, limits=limits, with_pixel_file=with_pixel_file)
+        prediction = self.predict_slice(ct_slice)
+        return self._compared(prediction, image_sha256 or hashlib.sha256(data).hexdigest(), similar)
 
     def predict_slice(self, ct_slice: CtSlice) -> Prediction:
         """Classifies a decoded slice.
@@ -184,21 +199,24 @@ class Predictor:
             ct_slice=ct_slice,
             body=body,
             features=None if output.features is None else output.features[0],
+            statistics=statistics_of(ct_slice.pixels, body),
         )
 
-    def _compared(self, prediction: Prediction, data: bytes, similar: int) -> Prediction:
+    def _compared(self, prediction: Prediction, digest: str, similar: int) -> Prediction:
         """Adds what the training slices say: the file's hash always, the slice itself and its look-alikes if asked."""
         if self._neighbours is None:
-            return prediction
+            return replace(prediction, image_sha256=digest)
         sketch = None
         if similar:
             sketch = sketch_of(fingerprint_of(prediction.ct_slice.pixels, prediction.body)[np.newaxis])[0]
-        match = self._neighbours.identity(hashlib.sha256(data).hexdigest(), sketch)
+        match = self._neighbours.identity(digest, sketch)
         look_alikes = None
         if similar and prediction.features is not None:
             look_alikes = self._neighbours.nearest(prediction.features, similar)
         warnings = prediction.warnings if match is None else (*prediction.warnings, TRAINING_IMAGE)
-        return replace(prediction, training_match=match, look_alikes=look_alikes, warnings=warnings)
+        return replace(
+            prediction, training_match=match, look_alikes=look_alikes, warnings=warnings, image_sha256=digest
+        )
 
     def answer_tensors(self, tensors: NDArray[np.float32]) -> TensorAnswers:
         """Answers (N, side, side, 1) preprocessed slices in one batch, without gate, quality checks or decision."""

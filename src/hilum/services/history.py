@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import threading
 import time
@@ -55,18 +54,22 @@ class NewPrediction:
 
     Attributes:
         id: of the answer.
-        image: the file's bytes; its name is not wanted here.
+        image_sha256: of the file that was sent; neither it nor its name is wanted here.
+        pixel_file: the slice without anything else that came with it, to be kept; None where it must not be.
         answer: as the caller will get it, in JSON's types, with `predicted_class`, `decision`, `model_version` and
             `latency_ms`.
         provenance: what answered.
         actor: who asked, for the audit log.
+        statistics: what describes the input, for drift.
     """
 
     id: str
-    image: bytes
+    image_sha256: str
+    pixel_file: bytes | None
     answer: dict[str, Any]
     provenance: Provenance
     actor: str = audit.OPEN
+    statistics: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,15 @@ class Kept:
     """What became of a prediction that was to be kept.
 
     Attributes:
-        image_sha256: of its image.
-        is_image_kept: whether the image is kept too.
+        kept_sha256: of the copy of its image; None where none is kept.
     """
 
-    image_sha256: str
-    is_image_kept: bool
+    kept_sha256: str | None
+
+    @property
+    def is_image_kept(self) -> bool:
+        """Whether the image is kept too."""
+        return self.kept_sha256 is not None
 
 
 class History:
@@ -192,7 +198,7 @@ class History:
         return await self._read(read)
 
     async def image(self, prediction: StoredPrediction) -> bytes:
-        """The bytes that were classified, verified.
+        """The copy of the slice that was classified, verified: its pixels and nothing else of the file.
 
         Raises:
             ImageNotKept: they are not kept, or damaged.
@@ -203,7 +209,7 @@ class History:
 
         def read() -> bytes:
             try:
-                return self._blobs.get(prediction.image_sha256)
+                return self._blobs.get(prediction.kept_sha256 or prediction.image_sha256)
             except (BlobMissing, BlobCorrupt) as error:
                 log.error("a kept image is lost", extra={"reason": error.detail})  # noqa: TRY400 - it says it all
                 raise ImageNotKept("the image of this prediction is no longer there, or is damaged") from error
@@ -297,19 +303,18 @@ class History:
         return list(self._puts.map(self._keep_image, group))
 
     def _keep_image(self, new: NewPrediction) -> Kept:
-        digest = hashlib.sha256(new.image).hexdigest()
-        if not self.keeps_images or time.monotonic() < self._images_rest_until:
-            return Kept(digest, is_image_kept=False)
+        if not self.keeps_images or new.pixel_file is None or time.monotonic() < self._images_rest_until:
+            return Kept(None)
         try:
-            self._blobs.put_as(digest, new.image)
+            digest = self._blobs.put(new.pixel_file)
         except BlobStoreUnavailable as error:
             if self._image_trouble is None:
                 log.error("images cannot be kept", extra={"reason": error.detail})  # noqa: TRY400 - it says it all
             self._image_trouble = error.detail
             self._images_rest_until = time.monotonic() + _IMAGE_REST_S
-            return Kept(digest, is_image_kept=False)
+            return Kept(None)
         self._image_trouble = None
-        return Kept(digest, is_image_kept=True)
+        return Kept(digest)
 
     def _sweep_images(self, now: datetime) -> None:
         old = [entry.digest for entry in self._blobs.entries() if now - entry.changed_at > _YOUNG]
@@ -341,8 +346,10 @@ def _row(new: NewPrediction, image: Kept, now: datetime) -> StoredPrediction:
     return StoredPrediction(
         id=uuid.UUID(new.id),
         created_at=now,
-        image_sha256=image.image_sha256,
+        image_sha256=new.image_sha256,
         is_image_kept=image.is_image_kept,
+        kept_sha256=image.kept_sha256,
+        statistics=new.statistics,
         predicted_class=answer["predicted_class"],
         decision=answer["decision"],
         model_version=answer["model_version"],

@@ -22,7 +22,14 @@ class SlicePredictor(Protocol):
     manifest: Manifest
 
     def predict(
-        self, data: bytes, *, name: str | None = None, limits: Limits | None = None, similar: int = 0
+        self,
+        data: bytes,
+        *,
+        name: str | None = None,
+        limits: Limits | None = None,
+        similar: int = 0,
+        with_pixel_file: bool = False,
+        image_sha256: str | None = None,
     ) -> Prediction:
         """Classifies one encoded slice and finds `similar` look-alikes, or raises `InputRejected`."""
         ...

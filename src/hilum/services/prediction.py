@@ -35,6 +35,10 @@ class Answer:
         training_match: whether the model was trained on this file or slice, as far as its bundle tells.
         look_alikes: the training slices most like this one; None where they were not asked for.
         provenance: the files and the software it came from.
+        image_sha256: of the file that was sent.
+        pixel_file: the slice without anything else that came with it; None where it was not asked for, or must not be
+            kept.
+        statistics: what describes the input.
         wait_ms, compute_ms: spent in line, and on decoding and inference.
         The others are those of `hilum.inference.predictor.Prediction`.
     """
@@ -50,6 +54,9 @@ class Answer:
     training_match: TrainingMatch | None
     look_alikes: tuple[LookAlike, ...] | None
     provenance: Provenance
+    image_sha256: str
+    pixel_file: bytes | None
+    statistics: dict[str, float]
     wait_ms: float
     compute_ms: float
 
@@ -136,13 +143,16 @@ class PredictionService:
             raise NotReady("the server is shutting down")
         _ = self.model
 
-    async def predict(self, data: bytes, *, name: str | None = None, similar: int = 0) -> Answer:
+    async def predict(
+        self, data: bytes, *, name: str | None = None, similar: int = 0, with_pixel_file: bool = False
+    ) -> Answer:
         """Classifies one encoded image or DICOM slice.
 
         Args:
             data: the file's bytes.
             name: what the caller calls the file; compared with its content only.
             similar: so many look-alikes are looked up.
+            with_pixel_file: also makes the copy that may be kept.
 
         Raises:
             InputRejected: the bytes are not a usable slice.
@@ -157,7 +167,9 @@ class PredictionService:
 
         def work() -> tuple[Prediction, float, float]:
             started_at = time.perf_counter()
-            prediction = predictor.predict(data, name=name, limits=self.limits, similar=similar)
+            prediction = predictor.predict(
+                data, name=name, limits=self.limits, similar=similar, with_pixel_file=with_pixel_file
+            )
             self._recent.add(prediction_id, prediction)
             return prediction, started_at, time.perf_counter()
 
@@ -174,6 +186,9 @@ class PredictionService:
             training_match=prediction.training_match,
             look_alikes=prediction.look_alikes,
             provenance=model.provenance,
+            image_sha256=prediction.image_sha256,
+            pixel_file=prediction.ct_slice.pixel_file,
+            statistics=prediction.statistics,
             wait_ms=(started_at - admitted_at) * 1000,
             compute_ms=(ended_at - started_at) * 1000,
         )

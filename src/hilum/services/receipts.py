@@ -16,8 +16,8 @@ from hilum.services.provenance import preprocessing_digest, software_versions
 SAME_WITHIN = 1e-6
 """The same code on the same processor gives the same numbers; anything larger is another answer."""
 
-_OF_THE_NAME = frozenset({"extension-mismatch"})
-"""Warnings about the file's name, which is not kept."""
+_OF_THE_FILE = frozenset({"extension-mismatch", "icc-profile-corrupt"})
+"""Warnings about the file's name and metadata, which are not kept. They leave the decision alone."""
 
 
 class Receipt(BaseModel):
@@ -28,6 +28,7 @@ class Receipt(BaseModel):
     schema_version: Literal[1]
     id: str
     image_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    kept_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     provenance: dict[str, Any]
     answer: dict[str, Any]
 
@@ -71,16 +72,21 @@ def read_receipt(file: Path) -> Receipt:
 def replay(receipt: Receipt, image: bytes, predictor: Predictor) -> Replayed:
     """Classifies the image again and compares.
 
+    Args:
+        receipt: what is to be reproduced.
+        image: the file that was sent, or the copy that was kept of its pixels.
+        predictor: of the model that answered.
+
     Raises:
         ReplayFailed: the image or the model is another one, or the answer is not the same; the message says which.
     """
     digest = hashlib.sha256(image).hexdigest()
-    if digest != receipt.image_sha256:
+    if digest not in {receipt.image_sha256, receipt.kept_sha256}:
         raise ReplayFailed(f"this is another image: its sha256 is {digest}, the receipt's {receipt.image_sha256}")
     _check_model(receipt, predictor)
     others = _other_versions(receipt)
     try:
-        prediction = predictor.predict(image)
+        prediction = predictor.predict(image, image_sha256=receipt.image_sha256)
     except InputRejected as error:
         raise ReplayFailed(_with(f"the image is refused now ({error.code}: {error.detail})", others)) from error
     differences, largest = _differences(receipt.answer, prediction)
@@ -127,8 +133,8 @@ def _differences(answer: dict[str, Any], prediction: Prediction) -> tuple[list[s
     if tuple(answer.get("prediction_set") or ()) != prediction.prediction_set:
         found.append(f"the prediction set was {answer.get('prediction_set')}, now {list(prediction.prediction_set)}")
     warnings = set(answer.get("warnings") or ()) ^ set(prediction.warnings)
-    if warnings - _OF_THE_NAME:
-        found.append(f"warnings differ by {', '.join(sorted(warnings - _OF_THE_NAME))}")
+    if warnings - _OF_THE_FILE:
+        found.append(f"warnings differ by {', '.join(sorted(warnings - _OF_THE_FILE))}")
     return found, largest
 
 

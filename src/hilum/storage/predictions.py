@@ -21,6 +21,8 @@ class StoredPrediction:
     """A prediction as it is kept; the fields are those of `PredictionRow`.
 
     Attributes:
+        kept_sha256: of the kept copy of the image; None where none is kept, or it is the file itself, as before 0.1.
+        statistics: what describes the input; None where it was not stored.
         confirmed_class: what a person said the slice shows; None where nobody did.
     """
 
@@ -34,6 +36,8 @@ class StoredPrediction:
     latency_ms: float
     answer: dict[str, Any]
     provenance_digest: str
+    kept_sha256: str | None = None
+    statistics: dict[str, float] | None = None
     confirmed_class: str | None = None
 
 
@@ -122,13 +126,15 @@ def delete_until(connection: Connection, until: datetime, *, limit: int) -> int:
 
 
 def images_in_use(connection: Connection, digests: Sequence[str]) -> set[str]:
-    """Those of `digests` whose image a prediction keeps."""
+    """Those of `digests` under which a prediction's image is kept."""
     found: set[str] = set()
+    copy, itself = PredictionRow.kept_sha256, PredictionRow.image_sha256
     for start in range(0, len(digests), _AT_ONCE):
         some = digests[start : start + _AT_ONCE]
-        statement = select(PredictionRow.image_sha256).distinct()
-        statement = statement.where(PredictionRow.image_sha256.in_(some), PredictionRow.is_image_kept)
-        found.update(connection.execute(statement).scalars())
+        copies = select(copy).distinct().where(copy.in_(some))
+        files = select(itself).distinct().where(itself.in_(some), PredictionRow.is_image_kept, copy.is_(None))
+        for statement in (copies, files):
+            found.update(digest for digest in connection.execute(statement).scalars() if digest is not None)
     return found
 
 

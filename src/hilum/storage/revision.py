@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hilum.errors import BackupFailed, DatabaseUnavailable
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration."""
 
 

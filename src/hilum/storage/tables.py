@@ -86,7 +86,10 @@ class PredictionRow(Base):
 
     Attributes:
         created_at: when it was answered.
-        image_sha256: of the file's bytes, which a blob of this name holds where `is_image_kept`.
+        image_sha256: of the file's bytes as they were sent.
+        kept_sha256: names the blob that holds the slice without anything else of its file; where it is null and
+            `is_image_kept`, a blob named by `image_sha256` holds the file itself.
+        statistics: of the input's grey values and size.
         answer: as the caller got it; what is searched for is repeated in columns.
         provenance_digest: what answered.
     """
@@ -96,6 +99,7 @@ class PredictionRow(Base):
         Index(None, "created_at", "id"),
         Index(None, "predicted_class", "created_at", "id"),
         Index(None, "image_sha256"),
+        Index(None, "kept_sha256"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
@@ -108,6 +112,8 @@ class PredictionRow(Base):
     latency_ms: Mapped[float] = mapped_column(Double)
     answer: Mapped[dict[str, Any]] = mapped_column(JSON_DOCUMENT)
     provenance_digest: Mapped[str] = mapped_column(ForeignKey("provenances.digest"))
+    kept_sha256: Mapped[str | None] = mapped_column(String(64))
+    statistics: Mapped[dict[str, Any] | None] = mapped_column(JSON_DOCUMENT)
 
 
 class FeedbackRow(Base):

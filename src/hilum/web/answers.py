@@ -31,16 +31,20 @@ async def answer_file(
     Raises:
         HilumError: the file cannot be classified.
     """
-    computed = await context.service.predict(file.data, name=file.name, similar=similar)
+    keeps = context.history is not None and context.history.keeps_images
+    computed = await context.service.predict(file.data, name=file.name, similar=similar, with_pixel_file=keeps)
     _count(context, computed)
     answer = _shaped(computed, latency_ms=round((time.perf_counter() - started_at) * 1000, 2))
-    return await _stored(
-        context,
-        answer,
-        NewPrediction(
-            computed.id, file.data, answer.model_dump(mode="json", exclude={"stored"}), computed.provenance, actor
-        ),
+    new = NewPrediction(
+        id=computed.id,
+        image_sha256=computed.image_sha256,
+        pixel_file=computed.pixel_file,
+        answer=answer.model_dump(mode="json", exclude={"stored"}),
+        provenance=computed.provenance,
+        actor=actor,
+        statistics=computed.statistics,
     )
+    return await _stored(context, answer, new)
 
 
 async def _stored(context: Context, answer: PredictionAnswer, new: NewPrediction) -> PredictionAnswer:

@@ -84,8 +84,8 @@ class PredictionRecord(BaseModel):
 
     id: str
     created_at: datetime = Field(description="when it was stored, in UTC")
-    image_sha256: str = Field(description="of the file that was sent; its name is not kept")
-    image_kept: bool = Field(description="whether the image is kept, and the answer can be explained")
+    image_sha256: str = Field(description="of the file that was sent; neither its name nor its metadata is kept")
+    image_kept: bool = Field(description="whether the image's pixels are kept, and the answer can be explained")
     predicted_class: str
     decision: str
     model_version: str
@@ -127,7 +127,8 @@ class ReceiptAnswer(BaseModel):
     schema_version: Literal[1] = 1
     id: str
     created_at: datetime
-    image_sha256: str
+    image_sha256: str = Field(description="of the file that was sent")
+    kept_sha256: str | None = Field(description="of the copy of its pixels that is kept here; null where none is")
     provenance: dict[str, Any] = Field(
         description="`model` (version, sha256 of its manifest and files), `preprocessing_sha256`, `versions`, `machine`"
     )

@@ -87,6 +87,7 @@ async def show_receipt(prediction_id: str, history: HistoryDep) -> ReceiptAnswer
         id=str(stored.id),
         created_at=stored.created_at,
         image_sha256=stored.image_sha256,
+        kept_sha256=(stored.kept_sha256 or stored.image_sha256) if stored.is_image_kept else None,
         provenance=await history.provenance(stored),
         answer=stored.answer,
     )
