@@ -9,7 +9,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format lock reference-model gate notebook bench screenshots clean
+.PHONY: help install install-dev run test check format lock reference-model gate notebook bench container-proof screenshots clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -58,6 +58,8 @@ lock: $(UV) ## renew the lock files from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --extra train --extra telemetry --group build --group dev --constraint requirements/serve.txt pyproject.toml \
 	  --output-file requirements/dev.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --extra train --constraint requirements/dev.txt pyproject.toml --output-file requirements/train.txt
 
 reference-model: install-dev ## train, cross-validate and measure models/reference (over an hour on 2 cores)
 	$(BIN)/hilum train --data $(DATA)/chest-ct-scan-images --also $(DATA)/iq-oth-nccd --ignore benign \
@@ -78,6 +80,10 @@ notebook: install-dev ## execute the notebook on the real data into notebook/out
 bench: install-dev ## measure serving and training speed (docs/performance.md)
 	$(BIN)/python -m bench.serve
 	$(BIN)/python -m bench.train
+
+container-proof: install-dev ## build and try the images' steps in a clean root, as root and without Docker
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/python -m scripts.prove_container serve
 
 screenshots: install-dev ## take the README's picture of the page
 	$(BIN)/python scripts/screenshots.py

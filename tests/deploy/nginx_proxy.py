@@ -1,0 +1,143 @@
+"""A real nginx with the configuration we ship, before instances of a test's own, on a free port of loopback."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import socket
+import socketserver
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "nginx.conf"
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Instance:
+    """Stands for a hilum instance: keeps what it is sent, answers 200, or closes without a word.
+
+    Attributes:
+        received: whole requests, as they came.
+        is_dying: it reads a request and closes, as a killed instance does.
+    """
+
+    received: list[bytes] = field(default_factory=list)
+    is_dying: bool = False
+    port: int = 0
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        instance = cast("_InstanceServer", self.server).instance
+        while head := self._head():
+            length = next(
+                (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), 0
+            )
+            instance.received.append(head + self.rfile.read(length))
+            if instance.is_dying:
+                return
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+
+    def _head(self) -> bytes:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = self.rfile.readline()
+            if not line:
+                return b""
+            head += line
+        return head
+
+
+class _InstanceServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.instance = instance
+        instance.port = self.server_address[1]
+
+
+@contextmanager
+def running_instance() -> Iterator[Instance]:
+    """An instance on a free port."""
+    instance = Instance()
+    with _InstanceServer(instance) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield instance
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A running nginx."""
+
+    port: int
+
+    def exchange(self, request: bytes) -> bytes:
+        """Sends bytes as they are; what comes back until the connection closes or is silent for a second."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            connection.sendall(request)
+            received = b""
+            try:
+                while chunk := connection.recv(65536):
+                    received += chunk
+            except TimeoutError:
+                pass
+            return received
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        """Status, headers and body of one request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+
+@contextmanager
+def nginx(folder: Path, instance_ports: list[int]) -> Iterator[Proxy]:
+    """Starts nginx before the instances."""
+    port = free_port()
+    text = CONFIGURATION.read_text().replace("/tmp/", f"{folder}/")
+    (folder / "nginx.conf").write_text(text)
+    (folder / "listen.conf").write_text(f"listen 127.0.0.1:{port};\n")
+    (folder / "upstream.conf").write_text("".join(f"server 127.0.0.1:{one};\n" for one in instance_ports))
+    shutil.copy("/etc/nginx/mime.types", folder / "mime.types")
+    log = (folder / "nginx.log").open("wb")
+    command = ["nginx", "-c", folder / "nginx.conf", "-p", folder, "-g", "daemon off;"]
+    process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            if process.poll() is not None:
+                raise RuntimeError((folder / "nginx.log").read_text())
+            time.sleep(0.02)
+        yield Proxy(port)
+    finally:
+        process.terminate()
+        process.wait(10)
+        log.close()

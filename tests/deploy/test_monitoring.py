@@ -1,0 +1,83 @@
+"""The dashboard and the alert rules ask only for metrics that a hilum instance has."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hilum.web.metrics import Instruments
+
+ROOT = Path(__file__).resolve().parents[2]
+OTHERS = {"up", "process_cpu_seconds_total", "process_resident_memory_bytes"}
+"""Prometheus's own, and those of its client's process collector, which only Linux fills."""
+
+
+def _rules() -> list[dict[str, Any]]:
+    document = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text())
+    return [rule for group in document["groups"] for rule in group["rules"]]
+
+
+def _panels() -> list[dict[str, Any]]:
+    panels: list[dict[str, Any]] = json.loads((ROOT / "deploy/grafana/dashboards/hilum.json").read_text())["panels"]
+    return panels
+
+
+def _expressions() -> list[str]:
+    shown = [target["expr"] for panel in _panels() for target in panel["targets"]]
+    return shown + [rule["expr"] for rule in _rules()]
+
+
+def _labels() -> dict[str, set[str]]:
+    """Names of every series, with the labels that ours have."""
+    found: dict[str, set[str]] = {name: {"job", "instance"} for name in OTHERS}
+    for instrument in vars(Instruments()).values():
+        name, kind = getattr(instrument, "_name", None), getattr(instrument, "_type", "")
+        if name:
+            endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(kind, ("",))
+            labels = {"job", "instance", *instrument._labelnames}
+            found |= {name + ending: labels | ({"le"} if ending == "_bucket" else set()) for ending in endings}
+    return found
+
+
+def test_each_series_asked_for_exists_with_the_labels_that_choose_it() -> None:
+    labels = _labels()
+    for expression in _expressions():
+        asked = re.findall(r"\b([a-z][a-z_]+)\{([^}]*)\}", expression)
+        assert asked, expression
+        for name, chosen in asked:
+            assert name in labels, expression
+            assert set(re.findall(r"(\w+)=", chosen)) <= labels[name], expression
+
+
+def test_series_are_grouped_by_labels_they_have() -> None:
+    labels = _labels()
+    for expression in _expressions():
+        having = set().union(*(labels[name] for name, _ in re.findall(r"\b([a-z][a-z_]+)\{([^}]*)\}", expression)))
+        for group in re.findall(r"by \(([\w, ]+)\)", expression):
+            assert {label.strip() for label in group.split(",")} <= having, expression
+
+
+def test_the_dashboards_panels_do_not_overlap() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in _panels():
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, panel["title"]
+        assert place["x"] + place["w"] <= 24
+        taken |= cells
+
+
+def test_every_alert_says_how_bad_it_is_and_is_documented() -> None:
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    for rule in _rules():
+        assert rule["labels"]["severity"] in {"warning", "critical"}
+        assert rule["annotations"]["summary"]
+        assert f"`{rule['alert']}`" in operations, f"{rule['alert']} is not in docs/operations.md"
