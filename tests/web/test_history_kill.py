@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import psutil
-from server_process import RunningServer, running_server
 from web_serving import END, MULTIPART, part
 
 from hilum.services.state import SLICES
@@ -18,6 +17,7 @@ from hilum.storage.blobs import folder_url, open_blobs
 from hilum.storage.database import Database
 from hilum.storage.predictions import PredictionFilter, page
 from hilum.storage.schema import upgrade
+from server_process import RunningServer, running_server
 
 _KILLS = 3
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_process import RunningServer, running_server
 from web_serving import BOUNDARY, END, part
+
+from server_process import RunningServer, running_server
 
 _POST = (
     b"POST /predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"

@@ -15,7 +15,6 @@ from typing import Any
 
 import psutil
 import pytest
-from server_process import running_server
 from web_serving import END, MULTIPART, part
 
 from hilum.errors import BundleInvalid, SettingsRefused
@@ -23,6 +22,7 @@ from hilum.services.keys import Role, create_key, revoke_key
 from hilum.services.state import StatePlaces, can_let_in_anyone, prepare
 from hilum.settings import Settings
 from hilum.web.server import check_port_is_free, is_loopback, keys_are_required, serve, state_places
+from server_process import running_server
 
 
 def test_starts_fast_stays_small_logs_json_and_drains(tiny_bundle: Path, slice_png: bytes, tmp_path: Path) -> None:
