@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hilum.access_commands import audit_log, keys
+from hilum.dataset_commands import dataset_add
 from hilum.errors import BundleInvalid, DatasetNotFound, HilumError, InputRejected, NotAChestCt, TrainingFailed
 from hilum.state_commands import db, replay
 
@@ -392,6 +393,7 @@ def gate_check(files: tuple[Path, ...], model: Path | None) -> None:
     sys.exit(worst)
 
 
+dataset.add_command(dataset_add)
 main.add_command(db)
 main.add_command(keys)
 main.add_command(audit_log)

@@ -16,6 +16,8 @@ HilumError
 │   └── NotReady             Overloaded   PredictionNotFound   MetricsMissing   LookAlikesMissing
 │       HistoryUnavailable   HistoryOff   ImageNotKept   ModelChanged   LabelInvalid   CursorInvalid
 │       TrainingUnavailable   TrainingDataInsufficient   RetrainInProgress   RunNotFound
+│       DatasetUnavailable   UploadBatchNotFound   LabelledImageNotFound   SnapshotNotFound   ImageStateConflict
+│       TestSetFrozen   HoldoutImage
 │       Registry…            Unavailable Off
 ├── RegistryRefused          what was asked of the registry cannot be done   exit 5
 │   └── ModelNotFound        ModelConflict   ChampionMoved   NothingToRollBackTo
@@ -468,6 +470,50 @@ class NothingToRollBackTo(RegistryRefused):
     """There was no champion before this one."""
 
     code, title = "nothing-to-roll-back-to", "There is no earlier champion"
+
+
+class DatasetUnavailable(ServiceRefused):
+    """The database or the store of labelled images does not answer."""
+
+    code, title, retry_after = "dataset-unavailable", "The labelled images cannot be reached", 2
+
+
+class UploadBatchNotFound(ServiceRefused):
+    """No upload has this id."""
+
+    code, status, title = "upload-batch-not-found", 404, "There is no such upload"
+
+
+class LabelledImageNotFound(ServiceRefused):
+    """No labelled image has this id."""
+
+    code, status, title = "labelled-image-not-found", 404, "There is no such labelled image"
+
+
+class SnapshotNotFound(ServiceRefused):
+    """No dataset snapshot has this digest."""
+
+    code, status, exit_code, title = "snapshot-not-found", 404, 4, "There is no such dataset snapshot"
+
+
+class ImageStateConflict(ServiceRefused):
+    """What is asked of the labelled image does not fit its state, or that of a twin."""
+
+    code, status, title = "image-state-conflict", 409, "The image's state does not allow this"
+
+
+class TestSetFrozen(ServiceRefused):
+    """The test set would change, by which all models are compared."""
+
+    __test__: ClassVar[bool] = False  # pytest would collect it by its name
+
+    code, status, title = "test-set-frozen", 409, "The test set is frozen"
+
+
+class HoldoutImage(ServiceRefused):
+    """The image, or another crop of it, is in the test set, which nothing is trained on."""
+
+    code, status, title = "holdout-image", 409, "The image is in the test set"
 
 
 class AccessRefused(HilumError):

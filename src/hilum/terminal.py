@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hilum.training.probes.findings import FeatureImportance
 
 _LOG_EVERY_S = 15.0
+_MOST_TOLD = 40
 _WORDS = {"training-image": "the model was trained on this slice"}
 
 
@@ -245,6 +247,26 @@ def print_dataset(manifest: DatasetManifest) -> None:
         console.print(f"  conflict: {escape(' = '.join(conflict.paths))}")
     for file in manifest.rejected[:20]:
         console.print(f"  refused: {escape(file.path)}: {file.code}")
+
+
+def print_batch(items: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    """What became of each file of a batch, told by file where it was not accepted."""
+    console = _console()
+    told = [item for item in items if item["status"] != "accepted" or item["code"]]
+    table = Table(box=box.SIMPLE)
+    for heading in ("file", "label", "status", "why"):
+        table.add_column(heading, overflow="fold")
+    for item in told[:_MOST_TOLD]:
+        reasons = "; ".join(item["reasons"])
+        cells = (names[item["index"]], item["label"] or "", item["status"], f"{item['code']}: {reasons}")
+        table.add_row(*(escape(cell) for cell in cells))
+    if told:
+        console.print(table)
+    if len(told) > _MOST_TOLD:
+        console.print(f"and {len(told) - _MOST_TOLD} more; --json lists all")
+    counts = Counter(item["status"] for item in items)
+    told_counts = ", ".join(f"{counts[name]} {name}" for name in ("accepted", "duplicate", "quarantined", "refused"))
+    console.print(f"{len(items)} files: {told_counts}")
 
 
 def print_gate_report(report: GateReport) -> None:

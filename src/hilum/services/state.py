@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hilum.storage.blobs import Blobs
     from hilum.storage.database import Database
 
-SLICES = "slices"
-"""The kind under which images of predictions are kept."""
+SLICES, LABELLED = "slices", "labelled"
+"""The kinds under which images of predictions, and labelled images, are kept."""
 
 _DATABASE, _BLOBS = "hilum.db", "blobs"
 
@@ -63,8 +63,8 @@ class StatePlaces:
 
         return Database(self.database_url or sqlite_url(self.default_database))
 
-    def open_blobs(self) -> Blobs:
-        """The images of predictions.
+    def open_blobs(self, kind: str = SLICES) -> Blobs:
+        """The bytes of one kind, by default the images of predictions.
 
         Raises:
             BlobStoreUnsupported: the address is of no known kind.
@@ -72,7 +72,7 @@ class StatePlaces:
         """
         from hilum.storage.blobs import folder_url, open_blobs
 
-        return open_blobs(self.blobs_url or folder_url(self.home / _BLOBS), SLICES)
+        return open_blobs(self.blobs_url or folder_url(self.home / _BLOBS), kind)
 
 
 def is_prepared(places: StatePlaces) -> bool:

@@ -22,6 +22,14 @@ class Feedback:
     given_at: datetime
 
 
+_COLUMNS = (
+    FeedbackRow.prediction_id,
+    FeedbackRow.confirmed_class,
+    FeedbackRow.is_new_label,
+    FeedbackRow.given_at,
+)
+
+
 def put(connection: Connection, feedback: Feedback) -> Feedback:
     """Keeps `feedback` instead of what was said before; the same said again changes nothing.
 
@@ -40,6 +48,6 @@ def put(connection: Connection, feedback: Feedback) -> Feedback:
 
 def find(connection: Connection, prediction_id: uuid.UUID) -> Feedback | None:
     """What was confirmed of a prediction; None where nothing was."""
-    statement = select(*FeedbackRow.__table__.c).where(FeedbackRow.prediction_id == prediction_id)
+    statement = select(*_COLUMNS).where(FeedbackRow.prediction_id == prediction_id)
     row = connection.execute(statement).one_or_none()
     return Feedback(**row._mapping) if row is not None else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hilum.errors import BackupFailed, DatabaseUnavailable
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration."""
 
 

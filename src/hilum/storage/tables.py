@@ -123,6 +123,7 @@ class FeedbackRow(Base):
         confirmed_class: a class of the model that answered, or a label it does not know yet.
         is_new_label: whether the model that answered does not know it.
         given_at: when it was last changed.
+        joined_class: the class with which it was last taken among the labelled images; None where it was not yet.
     """
 
     __tablename__ = "feedback"
@@ -133,6 +134,7 @@ class FeedbackRow(Base):
     confirmed_class: Mapped[str] = mapped_column(String(64))
     is_new_label: Mapped[bool]
     given_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    joined_class: Mapped[str | None] = mapped_column(String(64))
 
 
 class ApiKeyRow(Base):

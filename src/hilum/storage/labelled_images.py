@@ -1,0 +1,224 @@
+"""Reads and writes labelled images. All of their SQL is here; knows no service."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, func, insert, select, text, update
+
+from hilum.storage.dataset_tables import LabelledImageRow
+
+_AT_ONCE = 200
+_LOCK = 0x68696C76
+"""PostgreSQL's advisory lock under which only one transaction changes what may be trained on."""
+
+_TABLE = LabelledImageRow.__table__
+_SHOWN = tuple(column for column in _TABLE.c if column.name not in {"sketch", "fingerprint", "pixels_sha256"})
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """A labelled image as it is shown; the fields are those of `LabelledImageRow`."""
+
+    id: uuid.UUID
+    sequence: int
+    batch_id: uuid.UUID
+    sha256: str
+    class_name: str
+    group_name: str
+    split: str
+    source: str
+    status: str
+    reasons: list[dict[str, str]]
+    added_at: datetime
+    file_format: str
+    mode: str
+    width: int
+    height: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class NewImage(StoredImage):
+    """A labelled image to keep, with what copies of it are recognised by; `sequence` is given when it is added."""
+
+    pixels_sha256: str | None
+    sketch: bytes | None
+    fingerprint: bytes | None
+
+
+@dataclass(frozen=True)
+class KnownImage:
+    """What is compared with an image that comes in.
+
+    Attributes:
+        sketch: (128,) float32; None where the image cannot be decoded.
+    """
+
+    id: uuid.UUID
+    sequence: int
+    sha256: str
+    pixels_sha256: str | None
+    class_name: str
+    group_name: str
+    split: str
+    status: str
+    sketch: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class ImageFilter:
+    """Which images are meant; None means any."""
+
+    class_name: str | None = None
+    split: str | None = None
+    source: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """How many accepted images a class has in a split from a source."""
+
+    class_name: str
+    split: str
+    source: str
+    count: int
+
+
+def lock(connection: Connection) -> int:
+    """Makes others that change images wait until the transaction ends; on SQLite a writer is alone anyway.
+
+    Returns:
+        The highest sequence.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    return connection.execute(select(func.max(LabelledImageRow.sequence))).scalar() or 0
+
+
+def add(connection: Connection, images: Iterable[NewImage], *, after: int) -> None:
+    """Adds images of a batch that is there, some at a time, numbered from `after` on, under `lock`."""
+    waiting = iter(images)
+    while some := list(islice(waiting, _AT_ONCE)):
+        rows = [asdict(image) | {"sequence": after + place} for place, image in enumerate(some, start=1)]
+        connection.execute(insert(LabelledImageRow), rows)
+        after += len(rows)
+
+
+def known(connection: Connection, *, after: int = 0) -> Iterator[KnownImage]:
+    """Every image, deleted ones too, whose sequence is above `after`, in that order."""
+    names = ("id", "sequence", "sha256", "pixels_sha256", "class_name", "group_name", "split", "status", "sketch")
+    statement = select(*(_TABLE.c[name] for name in names)).order_by(LabelledImageRow.sequence).limit(1000)
+    while rows := connection.execute(statement.where(LabelledImageRow.sequence > after)).all():
+        for row in rows:
+            sketch = None if row.sketch is None else np.frombuffer(row.sketch, np.float32)
+            yield KnownImage(**{**row._mapping, "sketch": sketch})
+        after = rows[-1].sequence
+
+
+def fingerprints(connection: Connection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, NDArray[np.uint8]]:
+    """The fingerprints of some images."""
+    statement = select(LabelledImageRow.id, LabelledImageRow.fingerprint).where(LabelledImageRow.id.in_(ids))
+    found = connection.execute(statement)
+    return {row.id: np.frombuffer(row.fingerprint, np.uint8) for row in found if row.fingerprint is not None}
+
+
+def accepted(connection: Connection) -> list[StoredImage]:
+    """Every accepted image, in the order of their sha256."""
+    statement = select(*_SHOWN).where(LabelledImageRow.status == "accepted").order_by(LabelledImageRow.sha256)
+    return [_image(row) for row in connection.execute(statement)]
+
+
+def accepted_twins(connection: Connection, digests: Sequence[str]) -> dict[str, uuid.UUID]:
+    """Ids of accepted images by sha256, of those among `digests`."""
+    found: dict[str, uuid.UUID] = {}
+    for start in range(0, len(digests), _AT_ONCE):
+        some = digests[start : start + _AT_ONCE]
+        statement = select(LabelledImageRow.sha256, LabelledImageRow.id).where(
+            LabelledImageRow.status == "accepted", LabelledImageRow.sha256.in_(some)
+        )
+        found.update({row.sha256: row.id for row in connection.execute(statement)})
+    return found
+
+
+def find(connection: Connection, image_id: uuid.UUID) -> StoredImage | None:
+    """One image; None where there is none of this id."""
+    row = connection.execute(select(*_SHOWN).where(LabelledImageRow.id == image_id)).one_or_none()
+    return _image(row) if row is not None else None
+
+
+def page(connection: Connection, wanted: ImageFilter, *, before: int | None, limit: int) -> list[StoredImage]:
+    """The newest `limit` images that are wanted and numbered below `before`, the newest first."""
+    statement = select(*_SHOWN)
+    for column, value in (
+        (LabelledImageRow.class_name, wanted.class_name),
+        (LabelledImageRow.split, wanted.split),
+        (LabelledImageRow.source, wanted.source),
+        (LabelledImageRow.status, wanted.status),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
+    if before is not None:
+        statement = statement.where(LabelledImageRow.sequence < before)
+    statement = statement.order_by(LabelledImageRow.sequence.desc()).limit(limit)
+    return [_image(row) for row in connection.execute(statement)]
+
+
+def counts(connection: Connection) -> list[ClassCount]:
+    """Accepted images by class, split and source."""
+    columns = (LabelledImageRow.class_name, LabelledImageRow.split, LabelledImageRow.source)
+    statement = select(*columns, func.count()).where(LabelledImageRow.status == "accepted")
+    found = connection.execute(statement.group_by(*columns).order_by(*columns)).all()
+    return [ClassCount(name, split, source, count) for name, split, source, count in found]
+
+
+def count(connection: Connection, *, status: str, after: int = 0) -> int:
+    """How many images have a status and came after a sequence."""
+    statement = select(func.count()).where(LabelledImageRow.status == status, LabelledImageRow.sequence > after)
+    return connection.execute(statement).scalar_one()
+
+
+def change(
+    connection: Connection,
+    image_id: uuid.UUID,
+    *,
+    status: str,
+    class_name: str,
+    group_name: str,
+    reasons: Sequence[dict[str, str]],
+    sequence: int | None = None,
+) -> None:
+    """Changes what is said of an image; with a new `sequence` it counts as new."""
+    values: dict[str, object] = {
+        "status": status,
+        "class_name": class_name,
+        "group_name": group_name,
+        "reasons": list(reasons),
+    }
+    if sequence is not None:
+        values["sequence"] = sequence
+    connection.execute(update(LabelledImageRow).where(LabelledImageRow.id == image_id).values(values))
+
+
+def hold_out(connection: Connection, ids: Sequence[uuid.UUID]) -> None:
+    """Sets images aside as the test split."""
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        connection.execute(update(LabelledImageRow).where(LabelledImageRow.id.in_(some)).values(split="test"))
+
+
+def join_groups(connection: Connection, joined: dict[str, str]) -> None:
+    """Renames groups, so that two become one."""
+    for old, new in joined.items():
+        connection.execute(update(LabelledImageRow).where(LabelledImageRow.group_name == old).values(group_name=new))
+
+
+def _image(row: Row[tuple[object, ...]]) -> StoredImage:
+    return StoredImage(**row._mapping)
