@@ -101,6 +101,11 @@ class PredictionService:
         self.drain()
         self.workers.close()
 
+    def replace_model(self, model: ServedModel) -> None:
+        """Answers with another model from now on; what is under way keeps the one it began with."""
+        self._model = model
+        self._failure = None
+
     @property
     def model(self) -> ServedModel:
         """The model being served.

@@ -33,6 +33,11 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _MOST_EARLIER = 50
 
 
+def is_version(text: str) -> bool:
+    """Whether `text` is a plain name such as a model's version; no other reaches a folder or the database."""
+    return _VERSION.fullmatch(text) is not None
+
+
 class Registry:
     """Models in a database and their files in a store. Safe to use from several threads and processes."""
 
@@ -80,7 +85,7 @@ class Registry:
         """
         contents = read_contents(bundle_dir)
         version = contents.manifest.model_version
-        if not _VERSION.fullmatch(version):
+        if not is_version(version):
             raise BundleInvalid(f"the version {version[:80]!r} is no plain name of letters, digits, '.', '_' and '-'")
         model = ModelRecord(
             version=version,
@@ -125,7 +130,7 @@ class Registry:
             DatabaseUnavailable: the database does not answer.
         """
         found = None
-        if _VERSION.fullmatch(version):
+        if is_version(version):
             with self._database.reading() as connection:
                 found = models.find(connection, version)
         if found is None:
