@@ -378,7 +378,7 @@ def test_a_kaggle_failure_exits_with_4_and_says_what_to_do(monkeypatch: pytest.M
 def test_models_show_verifies_and_describes(tiny_bundle: Path) -> None:
     result = hilum("models", "show", tiny_bundle)
     assert result.exit_code == 0
-    for words in ("tiny-20260101-00000000", "adenocarcinoma", "64 px", "1 file hashes"):
+    for words in ("tiny-20260101-00000000", "adenocarcinoma", "64 px", "2 file hashes"):
         assert words in result.stdout
 
 

@@ -15,6 +15,7 @@ import click
 from hilum.access_commands import audit_log, keys
 from hilum.dataset_commands import dataset_add
 from hilum.errors import BundleInvalid, DatasetNotFound, HilumError, InputRejected, NotAChestCt, TrainingFailed
+from hilum.model_commands import models
 from hilum.state_commands import db, replay
 
 if TYPE_CHECKING:
@@ -64,9 +65,12 @@ def main() -> None:
 @main.command()
 @click.option("--host", help="Address to listen on [HILUM_HOST, 127.0.0.1].")
 @click.option("--port", type=int, help="Port to listen on [HILUM_PORT, 8000].")
-@click.option("--model", type=click.Path(path_type=Path), help="Bundle to serve [HILUM_MODEL, the reference model].")
+@click.option("--model", type=click.Path(path_type=Path), help="Bundle to serve, whatever is promoted.")
 def serve(host: str | None, port: int | None, model: Path | None) -> None:
     """Start the API and the dashboard.
+
+    Serves the registry's champion, which is the reference model until another is promoted. --model serves that bundle
+    instead and follows no promotion.
 
     \b
     Example:
@@ -74,7 +78,7 @@ def serve(host: str | None, port: int | None, model: Path | None) -> None:
     """
     from hilum.web.server import serve as serve_web
 
-    given = {"host": host, "port": port, "model": model}
+    given = {"host": host, "port": port, "model": model, "follow_champion": None if model is None else False}
     serve_web(_settings(**{name: value for name, value in given.items() if value is not None}))
 
 
@@ -309,30 +313,6 @@ def dataset_import(source: str, out: Path | None, groups: GroupsBy) -> None:
 
 
 @main.group()
-def models() -> None:
-    """Look at model bundles."""
-
-
-@models.command("show")
-@click.argument("bundle", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
-def models_show(bundle: Path | None, *, as_json: bool) -> None:
-    """Verify a bundle and say what it is.
-
-    \b
-    Example:
-      hilum models show models/reference
-    """
-    from hilum.terminal import print_bundle
-
-    predictor = _predictor(bundle)
-    if as_json:
-        click.echo(predictor.manifest.model_dump_json(indent=2))
-    else:
-        print_bundle(predictor.manifest, _bundle_path(bundle))
-
-
-@main.group()
 def gate() -> None:
     """Tell chest CT slices from other pictures."""
 
@@ -398,6 +378,7 @@ main.add_command(db)
 main.add_command(keys)
 main.add_command(audit_log)
 main.add_command(replay)
+main.add_command(models)
 
 
 @contextmanager

@@ -23,7 +23,10 @@ class Settings(BaseSettings):
     history: bool = Field(default=True, description="keep predictions; false: nothing of them is stored")
     keep_images: bool = Field(default=True, description="keep the images of predictions; false: their hashes only")
     retention_days: int = Field(default=0, ge=0, le=36_500, description="predictions are deleted after; 0: never")
-    model: Path | None = Field(default=None, description="bundle to serve; by default the bundled reference model")
+    model: Path | None = Field(default=None, description="bundle to begin with; by default the bundled reference model")
+    follow_champion: bool = Field(
+        default=True, description="serve the registry's champion; false: serve HILUM_MODEL whatever is promoted"
+    )
     threads: int = Field(default=0, ge=0, le=256, description="predictions computed at once; 0: one for each core")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")
     max_waiting: int = Field(default=128, ge=0, le=10_000, description="predictions that may wait; more get 503")

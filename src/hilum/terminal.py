@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -288,8 +288,8 @@ def print_gate_report(report: GateReport) -> None:
         console.print(f"  let through without a warning: {escape(name)} ({score:.3f}), else {looks_like}")
 
 
-def print_bundle(manifest: Manifest, directory: Path) -> None:
-    """What a bundle says of itself; printed only after it was verified."""
+def print_bundle(manifest: Manifest, directory: Path, lineage: Mapping[str, str]) -> None:
+    """What a bundle says of itself and the registry of it; printed only after it was verified."""
     table = Table(box=box.SIMPLE, show_header=False)
     rows = {
         "model": manifest.model_version,
@@ -305,8 +305,29 @@ def print_bundle(manifest: Manifest, directory: Path) -> None:
         "data set": manifest.dataset_digest[:16],
         "verified": f"{len(manifest.files)} file hashes and the golden predictions",
     }
-    for name, value in rows.items():
+    for name, value in (rows | dict(lineage)).items():
         table.add_row(name, escape(value))
+    _console().print(table)
+
+
+def print_models(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Registered models, the newest first."""
+    table = Table(box=box.SIMPLE)
+    for heading in ("version", "", "registered", "accuracy", "95 % interval", "n", "trained from"):
+        table.add_column(heading, no_wrap=heading == "version")
+    for row in rows:
+        headline = row["headline"] or {}
+        accuracy = headline.get("accuracy") or {}
+        value, low, high = (accuracy.get(name) for name in ("value", "low", "high"))
+        table.add_row(
+            escape(row["version"]),
+            ", ".join(row["aliases"]),
+            row["created_at"][:16].replace("T", " "),
+            "not measured" if value is None else f"{value:.4f}",
+            "" if low is None or high is None else f"{low:.4f} – {high:.4f}",
+            str(headline.get("n") or ""),
+            escape(row["parent_version"] or ""),
+        )
     _console().print(table)
 
 

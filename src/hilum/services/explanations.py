@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from hilum.errors import ModelChanged, PredictionNotFound
+from hilum.errors import PredictionNotFound
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
 from hilum.services.recent import RecentPrediction
@@ -31,8 +31,5 @@ async def show(
         if history is None:
             raise
     stored = await history.find(prediction_id)
-    serving = service.model.version
-    if stored.model_version != serving:
-        raise ModelChanged(f"{stored.model_version} answered and {serving} serves now; it would explain another answer")
     data = await history.image(stored)
-    return await service.show_again(prediction_id, data, draw)
+    return await service.show_again(prediction_id, data, draw, answered_by=stored.model_version)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from hilum.errors import BundleInvalid, HilumError, NotReady
+from hilum.errors import BundleInvalid, HilumError, ModelChanged, NotReady
 from hilum.imaging.decode import Limits
 from hilum.inference.neighbours import LookAlike, TrainingMatch
 from hilum.inference.predictor import Prediction
@@ -208,14 +208,22 @@ class PredictionService:
         recent = self._recent.get(prediction_id)
         return await self.workers.run(lambda: draw(recent))
 
-    async def show_again(self, prediction_id: str, data: bytes, draw: Callable[[RecentPrediction], Result]) -> Result:
+    async def show_again(
+        self, prediction_id: str, data: bytes, draw: Callable[[RecentPrediction], Result], *, answered_by: str
+    ) -> Result:
         """Computes `draw(recent)` for an earlier prediction whose bytes are at hand, and remembers its pictures.
 
         Raises:
+            ModelChanged: another model serves than the one of version `answered_by`.
             Overloaded: too many wait already.
             NotReady, BundleInvalid: there is no model.
         """
-        predictor = self.model.predictor
+        model = self.model
+        predictor = model.predictor
+        if model.version != answered_by:
+            raise ModelChanged(
+                f"{answered_by} answered and {model.version} serves now; it would explain another answer"
+            )
 
         def work() -> Result:
             self._recent.add(prediction_id, predictor.predict(data, limits=self.limits))

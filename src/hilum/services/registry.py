@@ -11,7 +11,8 @@ from typing import Any
 
 from hilum.errors import BundleInvalid, ChampionMoved, ModelConflict, ModelNotFound, NothingToRollBackTo
 from hilum.services.audit_log import PROMOTE, NewEvent
-from hilum.services.bundle_store import BundleStore, read_contents
+from hilum.services.bundle_store import BUNDLES, BundleStore, read_contents
+from hilum.services.state import StatePlaces
 from hilum.storage import models
 from hilum.storage.audit_log import append
 from hilum.storage.blobs import Blobs
@@ -247,6 +248,15 @@ class Registry:
     def _note(self, connection: Any, event: NewEvent) -> None:
         if self._is_audited:
             append(connection, [event])
+
+
+def open_registry(places: StatePlaces, *, is_audited: bool = True) -> Registry:
+    """The registry in these places; no connection is opened yet.
+
+    Raises:
+        StorageInvalid: an address is of no known kind, or the folder for bytes cannot be made.
+    """
+    return Registry(places.open_database(), places.open_blobs(BUNDLES), places.home, is_audited=is_audited)
 
 
 def _details(now: Alias | None, report: Mapping[str, Any] | None) -> dict[str, str]:

@@ -45,6 +45,10 @@ ACCESS: dict[str, _Row] = {
     "/training-runs": {"GET": Role.PREDICT},
     "/training-runs/{run_id}": {"GET": Role.PREDICT},
     "/training-runs/{run_id}/events": {"GET": Role.PREDICT},
+    "/models": {"GET": Role.PREDICT},
+    "/models/rollback": {"POST": Role.ADMINISTER},
+    "/models/{version}": {"GET": Role.PREDICT},
+    "/models/{version}/promote": {"POST": Role.ADMINISTER},
     "/training-runs/{run_id}/cancel": {"POST": Role.ADMINISTER},
 }
 """Role by route and method. One prediction is found by its random id only, lists show everybody's."""

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from hilum.services.access import Access
 from hilum.services.audit_log import AuditLog
+from hilum.services.deployment import Deployment
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
 from hilum.services.retraining import Retraining
@@ -26,7 +27,7 @@ from hilum.web.dependencies import Context
 from hilum.web.metrics import Instruments
 from hilum.web.middleware import RequestGuard, RequestRecorder
 from hilum.web.problems import install_problem_handlers
-from hilum.web.routes import batch, documents, health, performance, predictions, sessions, training_runs
+from hilum.web.routes import batch, documents, health, models, performance, predictions, sessions, training_runs
 from hilum.web.routes import history as history_routes
 from hilum.web.uploads import UploadLimits, UploadReader
 
@@ -61,6 +62,7 @@ def create_app(
     access: Access | None = None,
     audit: AuditLog | None = None,
     retraining: Retraining | None = None,
+    deployment: Deployment | None = None,
     upload_limits: UploadLimits | None = None,
     allowed_hosts: frozenset[str] = frozenset(),
     allowed_origins: frozenset[str] = frozenset(),
@@ -73,6 +75,7 @@ def create_app(
         access: lets callers in, and is started and closed too; None lets in everyone.
         audit: keeps who did what, and is started and closed too; None keeps nothing of it.
         retraining: takes training runs, and is started and closed too; None takes none.
+        deployment: keeps the service's model the champion, and is started and closed too; None keeps the first.
         upload_limits: caps on request bodies.
         allowed_hosts: host names answered to; empty for any.
         allowed_origins: web origins whose pages may use the API with a key; empty for none.
@@ -84,7 +87,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        parts = [part for part in (service, history, audit, access, retraining) if part is not None]
+        parts = [part for part in (service, history, audit, access, retraining, deployment) if part is not None]
         for part in parts:
             part.start()
         yield
@@ -96,9 +99,16 @@ def create_app(
         lifespan=lifespan, redirect_slashes=False, dependencies=[Depends(check_route)],
     )  # fmt: skip
     app.state.context = Context(
-        service, instruments, UploadReader(upload_limits or UploadLimits()), history, access, audit, retraining
+        service,
+        instruments,
+        UploadReader(upload_limits or UploadLimits()),
+        history,
+        access,
+        audit,
+        retraining,
+        deployment,
     )
-    for routes in (predictions, batch, history_routes, performance, health, sessions, training_runs, documents):
+    for routes in (predictions, batch, history_routes, performance, health, sessions, training_runs, models, documents):
         app.include_router(routes.router)
     app.mount("/static", _WholeFiles(directory=_STATIC), name="static")
     check_table(app.routes)

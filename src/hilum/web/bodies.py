@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from hilum.web.refusals import RequestInvalid
+from hilum.web.uploads import UploadReader
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -23,3 +25,15 @@ def parsed(kind: type[Shape], body: bytes) -> Shape:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise RequestInvalid(f"body{'.' if place else ''}{place}: {first['msg']}"[:300]) from error
+
+
+async def optional_json(request: Request, uploads: UploadReader) -> bytes:
+    """Reads a body in JSON; one that was left out asks for nothing in particular.
+
+    Raises:
+        RequestRefused: a leaf that says what is wrong with the request.
+    """
+    is_absent = "content-type" not in request.headers and request.headers.get("content-length", "0") == "0"
+    if is_absent and "transfer-encoding" not in request.headers:
+        return b"{}"
+    return await uploads.read_json(request)

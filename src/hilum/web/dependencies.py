@@ -8,10 +8,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from hilum.errors import HistoryOff
+from hilum.errors import HistoryOff, RegistryOff
 from hilum.services.access import Access
 from hilum.services.audit_log import AuditLog
 from hilum.services.batch import BatchDesk
+from hilum.services.deployment import Deployment
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
 from hilum.services.retraining import Retraining
@@ -31,6 +32,7 @@ class Context:
         access: lets callers in; None where no key is needed.
         audit: keeps who did what; None where that is not kept.
         retraining: takes training runs; None where no labelled images are kept.
+        deployment: keeps the model the champion; None where no registry is kept.
         batches: admits batches.
         started_at: of the monotonic clock.
     """
@@ -42,6 +44,7 @@ class Context:
     access: Access | None = None
     audit: AuditLog | None = None
     retraining: Retraining | None = None
+    deployment: Deployment | None = None
     batches: BatchDesk = field(default_factory=BatchDesk)
     started_at: float = field(default_factory=time.monotonic)
 
@@ -62,6 +65,13 @@ async def _history(context: Annotated[Context, Depends(_context)]) -> History:
     return context.history
 
 
+async def _deployment(context: Annotated[Context, Depends(_context)]) -> Deployment:
+    if context.deployment is None:
+        raise RegistryOff("this server keeps no state, so it knows the one model it serves")
+    return context.deployment
+
+
 ContextDep = Annotated[Context, Depends(_context)]
 ServiceDep = Annotated[PredictionService, Depends(_service)]
 HistoryDep = Annotated[History, Depends(_history)]
+DeploymentDep = Annotated[Deployment, Depends(_deployment)]

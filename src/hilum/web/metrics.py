@@ -40,4 +40,7 @@ class Instruments:
             "input_rejected_total", "Inputs refused, by problem code.", ("code",), registry=self.registry
         )
         self.waiting = Gauge("predictions_under_way", "Predictions computing or waiting.", registry=self.registry)
+        self.serves_champion = Gauge(
+            "champion_served", "0 where the champion cannot be loaded and another model serves.", registry=self.registry
+        )
         self.is_ready = Gauge("ready", "1 where predictions can be answered.", registry=self.registry)

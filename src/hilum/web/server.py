@@ -23,10 +23,13 @@ from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, pr
 from hilum.web.logs import log_config
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fastapi import FastAPI
 
     from hilum.services.access import Access
     from hilum.services.audit_log import AuditLog
+    from hilum.services.deployment import Deployment
     from hilum.services.history import History
     from hilum.settings import Settings
 
@@ -144,7 +147,11 @@ def build_app(settings: Settings) -> FastAPI:
     cv2.setNumThreads(1)
     directory = settings.model or reference_bundle()
     workers = Workers(threads=settings.threads, max_waiting=settings.max_waiting)
-    service = PredictionService(partial(load_model, directory), workers=workers)
+    deployment = _deployment(settings, directory)
+    load = partial(load_model, directory) if deployment is None else deployment.first_model
+    service = PredictionService(load, workers=workers)
+    if deployment is not None:
+        deployment.attach(service)
     names = frozenset(settings.allowed_hosts)
     if is_loopback(settings.host) or names:
         names |= _LOOPBACK_NAMES
@@ -154,6 +161,7 @@ def build_app(settings: Settings) -> FastAPI:
         history=_history(settings),
         access=_access(settings, audit),
         audit=audit,
+        deployment=deployment,
         allowed_hosts=names,
         allowed_origins=frozenset(settings.allowed_origins),
     )
@@ -172,6 +180,16 @@ def _history(settings: Settings) -> History | None:
         retention_days=settings.retention_days,
         is_audited=settings.audit_log,
     )
+
+
+def _deployment(settings: Settings, directory: Path) -> Deployment | None:
+    from hilum.services.deployment import Deployment
+    from hilum.services.registry import open_registry
+
+    if not (settings.history or keys_are_required(settings)):
+        return None
+    registry = open_registry(state_places(settings), is_audited=settings.audit_log)
+    return Deployment(registry, directory, settings.home, follows=settings.follow_champion)
 
 
 def _access(settings: Settings, audit: AuditLog | None) -> Access | None:

@@ -30,6 +30,8 @@ async def health(request: Request, context: ContextDep) -> HealthAnswer:
         reasons = (*reasons, f"keys cannot be read: {context.access.trouble}")
     if context.audit is not None and context.audit.trouble is not None:
         reasons = (*reasons, f"audit events are not stored: {context.audit.trouble}")
+    if context.deployment is not None:
+        reasons = (*reasons, *context.deployment.trouble)
     is_stranger = caller_of(request) is None
     return HealthAnswer(
         status="degraded" if reasons else "ok",

@@ -67,6 +67,8 @@ async def limits(context: ContextDep) -> LimitsAnswer:
 
 def _refresh_gauges(context: Context) -> None:
     context.instruments.waiting.set(context.service.workers.admitted)
+    is_behind = context.deployment is not None and context.deployment.is_behind
+    context.instruments.serves_champion.set(0 if is_behind else 1)
     try:
         context.service.check_ready()
     except HilumError:

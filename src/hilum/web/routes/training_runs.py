@@ -12,9 +12,9 @@ from hilum.errors import RetrainInProgress, TrainingUnavailable
 from hilum.services.retraining import Retraining, RunRequest, StoredRun
 from hilum.services.run_rules import RunStatus
 from hilum.web.auth import actor_of
-from hilum.web.bodies import parsed
+from hilum.web.bodies import optional_json, parsed
 from hilum.web.cursors import cursor_of, place_of
-from hilum.web.dependencies import Context, ContextDep
+from hilum.web.dependencies import ContextDep
 from hilum.web.problems import problem_response, request_id_of
 from hilum.web.routes.openapi import json_body, problems
 from hilum.web.run_schemas import EpochAnswer, RetrainRequest, RunAnswer, RunPage
@@ -42,7 +42,7 @@ RetrainingDep = Annotated[Retraining, Depends(_retraining)]
 )
 async def retrain(request: Request, context: ContextDep, retraining: RetrainingDep) -> Response:
     """Freezes the labelled images and queues a training run; it is durable once answered."""
-    asked = parsed(RetrainRequest, await _body(request, context))
+    asked = parsed(RetrainRequest, await optional_json(request, context.uploads))
     wanted = RunRequest(asked.mode, asked.epochs, asked.note, asked.policy, actor_of(request))
     try:
         run = await retraining.ask(wanted)
@@ -123,11 +123,3 @@ def run_answer(run: StoredRun) -> RunAnswer:
 
 def _event(run: StoredRun) -> str:
     return f"event: run\ndata: {run_answer(run).model_dump_json()}\n\n"
-
-
-async def _body(request: Request, context: Context) -> bytes:
-    """The body; one that was left out asks for nothing in particular."""
-    is_absent = "content-type" not in request.headers and request.headers.get("content-length", "0") == "0"
-    if is_absent and "transfer-encoding" not in request.headers:
-        return b"{}"
-    return await context.uploads.read_json(request)
