@@ -17,6 +17,7 @@ from hilum.dataset_commands import dataset_add
 from hilum.errors import BundleInvalid, DatasetNotFound, HilumError, InputRejected, NotAChestCt, TrainingFailed
 from hilum.model_commands import models
 from hilum.state_commands import db, replay
+from hilum.study_commands import predict_study, write_slice_report
 
 if TYPE_CHECKING:
     from hilum.dataset.importer import GroupsBy
@@ -88,7 +89,18 @@ def serve(host: str | None, port: int | None, model: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of a table.")
 @click.option("--explain", type=click.Path(path_type=Path), help="Write the heat map over the slice (one FILE only).")
 @click.option("--similar", type=click.IntRange(0, 20), default=0, help="Name so many most similar training slices.")
-def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, explain: Path | None, similar: int) -> None:
+@click.option("--study", is_flag=True, help="FILE is a folder or zip of one series: say what its slices say together.")
+@click.option("--sr", type=click.Path(path_type=Path), help="Write a DICOM SR (one FILE only).")
+def predict(
+    files: tuple[Path, ...],
+    model: Path | None,
+    *,
+    as_json: bool,
+    explain: Path | None,
+    similar: int,
+    study: bool,
+    sr: Path | None,
+) -> None:
     """Classify images and DICOM slices.
 
     \b
@@ -97,12 +109,16 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
       hilum predict --json series/*.dcm
       hilum predict slice.png --explain heat-map.png
       hilum predict slice.png --similar 5
+      hilum predict --study series.zip --sr report.dcm
     """
-    if explain and len(files) > 1:
-        raise click.UsageError("--explain takes one FILE")
-    if explain and not explain.parent.is_dir():
-        raise click.UsageError(f"there is no folder {str(explain.parent)!r} to write the heat map into")
+    if (explain or study or sr) and len(files) > 1:
+        raise click.UsageError("--explain, --study and --sr take one FILE")
+    if study and (explain or similar):
+        raise click.UsageError("--study goes with --sr and --json only")
+    _check_folders(explain, sr)
     predictor = _predictor(model)
+    if study:
+        sys.exit(predict_study(files[0], predictor, as_json=as_json, report=sr))
     rows: list[dict[str, Any]] = []
     worst = 0
     for file in files:
@@ -120,6 +136,8 @@ def predict(files: tuple[Path, ...], model: Path | None, *, as_json: bool, expla
         from hilum.terminal import print_predictions
 
         print_predictions(rows)
+    if sr and not worst:
+        write_slice_report(files[0], predictor, sr)
     sys.exit(worst)
 
 
@@ -517,6 +535,12 @@ def _as_json(prediction: Prediction) -> dict[str, Any]:
         "training_match": prediction.training_match,
         **({} if prediction.look_alikes is None else {"look_alikes": [asdict(one) for one in prediction.look_alikes]}),
     }
+
+
+def _check_folders(*files: Path | None) -> None:
+    for file in files:
+        if file and not file.parent.is_dir():
+            raise click.UsageError(f"there is no folder {str(file.parent)!r} to write {file.name!r} into")
 
 
 def _refusal(error: InputRejected) -> dict[str, Any]:

@@ -7,6 +7,7 @@ HilumError
 │   ├── PixelValuesInvalid   ColorModeUnsupported   DecodeTimeout   NotAChestCt
 │   ├── Dicom…               Corrupt TransferSyntax DecodeFailed Inconsistent MultiFrame NoPixels Photometric
 │   │                        Rescale Modality
+│   ├── ReportImpossible     a report cannot name what it is about
 │   └── Archive…             UnsafePath TooLarge TooManyFiles Overlap Corrupt Nested SpecialFile Encrypted
 │                            UnsupportedMethod NoUsableImages
 ├── DatasetInvalid           a data set that cannot be read or trained on   exit 4
@@ -205,6 +206,12 @@ class DicomModality(InputRejected):
     """The DICOM file is not an axial CT slice."""
 
     code, title = "dicom-modality", "The DICOM file is not an axial CT slice"
+
+
+class ReportImpossible(InputRejected):
+    """A DICOM report is asked for about slices that do not say who and what they are, or are of several studies."""
+
+    code, title = "report-impossible", "No DICOM report can be written about this"
 
 
 class ArchiveUnsafePath(InputRejected):

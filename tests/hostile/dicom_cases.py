@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-import dicom_files as dcm
 import numpy as np
-import raster_files as img
 from hostile_case import Case, equal, refused
+
+import dicom_files as dcm
+import raster_files as img
 
 
 def _dicom_structure() -> tuple[Case, ...]:

@@ -6,10 +6,11 @@ import struct
 import zlib
 from collections.abc import Callable
 
-import dicom_files as dcm
 import numpy as np
-import raster_files as img
 from hostile_case import Case, equal, refused
+
+import dicom_files as dcm
+import raster_files as img
 from raster_files import PICTURE
 
 

@@ -7,9 +7,10 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
-import raster_files as img
 from hostile_case import Case, equal, refused
 from PIL import ImageCms
+
+import raster_files as img
 from raster_files import PICTURE
 
 

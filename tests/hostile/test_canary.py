@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import dicom_files as dcm
 import pytest
-from canaries import CANARY, CANARY_FILES, canary_dicom, canary_zip
 from click.testing import CliRunner
 
+import dicom_files as dcm
+from canaries import CANARY, CANARY_FILES, canary_dicom, canary_zip
 from hilum.cli import main
 from server_process import RunningServer, running_server
 

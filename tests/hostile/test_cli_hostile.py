@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-import raster_files as img
 from click.testing import CliRunner
 from hostile_cases import HOSTILE_CASES
 
+import raster_files as img
 from hilum.cli import main
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import raster_files as img
 from hostile_cases import HOSTILE_CASES, Case
 
+import raster_files as img
 from hilum.errors import InputRejected
 from hilum.imaging.decode import decode
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dicom_files as dcm
 import numpy as np
 import pytest
-import raster_files as img
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import dicom_files as dcm
+import raster_files as img
 from hilum.errors import InputRejected
 from hilum.imaging.decode import Limits, decode
 

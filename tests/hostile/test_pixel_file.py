@@ -6,15 +6,15 @@ import io
 import struct
 from collections.abc import Callable
 
-import dicom_files as dcm
 import numpy as np
 import pydicom
 import pytest
-from canaries import CANARY, CANARY_FILES, canary_dicom
 from hostile_cases import HOSTILE_CASES, Case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dicom_files as dcm
+from canaries import CANARY, CANARY_FILES, canary_dicom
 from hilum.errors import InputRejected
 from hilum.imaging.decode import CtSlice, decode
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import raster_files as img
 from fastapi.testclient import TestClient
 from hostile_cases import HOSTILE_CASES, Case
 
+import raster_files as img
 from hilum.services.model import load_model
 from hilum.services.prediction import PredictionService
 from hilum.services.workers import Workers

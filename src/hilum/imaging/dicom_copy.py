@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 
 import numpy as np
 
 from hilum.imaging.dicom import DicomSlice
+from hilum.imaging.dicom_writer import element, part_10
 
 _CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
-_EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 
 
 def pixels_of_dicom(ct_slice: DicomSlice) -> bytes:
@@ -19,31 +18,29 @@ def pixels_of_dicom(ct_slice: DicomSlice) -> bytes:
     Every element is written here from a number or a fixed text: no text of the source is copied, nor are overlays,
     private elements, unused bits of its words or comments in its codestream. It has no UIDs but those of its class.
     """
-    meta = _element(0x00020001, "OB", b"\x00\x01") + _element(0x00020002, "UI", _CT_IMAGE_STORAGE)
-    meta += _element(0x00020010, "UI", _EXPLICIT_LITTLE)
-    return b"".join((bytes(128), b"DICM", _element(0x00020000, "UL", len(meta)), meta, *_elements(ct_slice)))
+    return part_10(_CT_IMAGE_STORAGE, _elements(ct_slice))
 
 
 def _elements(ct_slice: DicomSlice) -> Iterator[bytes]:
     coding = ct_slice.coding
     words, padding = _words(ct_slice)
-    yield _element(0x00080016, "UI", _CT_IMAGE_STORAGE)
-    yield _element(0x00080060, "CS", "CT")
-    yield _element(0x00280002, "US", 1)
-    yield _element(0x00280004, "CS", ct_slice.photometric)
-    yield _element(0x00280010, "US", coding.rows)
-    yield _element(0x00280011, "US", coding.columns)
-    yield _element(0x00280100, "US", 16)
-    yield _element(0x00280101, "US", 16)
-    yield _element(0x00280102, "US", 15)
-    yield _element(0x00280103, "US", int(coding.is_signed))
+    yield element(0x00080016, "UI", _CT_IMAGE_STORAGE)
+    yield element(0x00080060, "CS", "CT")
+    yield element(0x00280002, "US", 1)
+    yield element(0x00280004, "CS", ct_slice.photometric)
+    yield element(0x00280010, "US", coding.rows)
+    yield element(0x00280011, "US", coding.columns)
+    yield element(0x00280100, "US", 16)
+    yield element(0x00280101, "US", 16)
+    yield element(0x00280102, "US", 15)
+    yield element(0x00280103, "US", int(coding.is_signed))
     if padding is not None:
-        yield _element(0x00280120, "US", padding)
-    yield _element(0x00281052, "DS", _decimal(ct_slice.intercept))
-    yield _element(0x00281053, "DS", _decimal(ct_slice.slope))
+        yield element(0x00280120, "US", padding)
+    yield element(0x00281052, "DS", _decimal(ct_slice.intercept))
+    yield element(0x00281053, "DS", _decimal(ct_slice.slope))
     if "lossy-compression" in ct_slice.warnings:
-        yield _element(0x00282110, "CS", "01")
-    yield _element(0x7FE00010, "OW", words)
+        yield element(0x00282110, "CS", "01")
+    yield element(0x7FE00010, "OW", words)
 
 
 def _words(ct_slice: DicomSlice) -> tuple[bytes, int | None]:
@@ -71,15 +68,3 @@ def _unused_word(
 def _decimal(value: float) -> str:
     """The number, exactly; in 16 characters (PS3.5, 6.2) wherever it came so."""
     return repr(int(value)) if value.is_integer() else repr(value)
-
-
-def _element(tag: int, vr: str, value: str | int | bytes) -> bytes:
-    if isinstance(value, int):
-        value = struct.pack("<I" if vr == "UL" else "<H", value)
-    elif isinstance(value, str):
-        value = value.encode("ascii")
-        value += (b"\x00" if vr == "UI" else b" ") * (len(value) % 2)
-    head = struct.pack("<HH", tag >> 16, tag & 0xFFFF) + vr.encode()
-    if vr in {"OB", "OW"}:
-        return head + bytes(2) + struct.pack("<I", len(value)) + value
-    return head + struct.pack("<H", len(value)) + value

@@ -45,6 +45,10 @@ class BatchFile:
     name: str
 
 
+STUDY_LIMITS = BatchLimits(files=1000, unpacked_bytes=800_000_000, at_once=1)
+"""A study's files are taken out of their zip one at a time, so that it may hold more."""
+
+
 class BatchDesk:
     """Admits batches. Used from one event loop."""
 
@@ -73,24 +77,35 @@ class BatchDesk:
             self._under_way -= 1
 
 
+def members_of(files: Sequence[BatchFile], limits: BatchLimits) -> Iterator[BatchFile]:
+    """The files, and those of a zip in its place, in the zip's own order, one at a time.
+
+    Where an error is raised the batch is to be refused as a whole, also what was yielded before.
+
+    Raises:
+        InputRejected: an Archive… leaf.
+    """
+    count = 0
+    for file in files:
+        is_zip = file.data.startswith(_ZIP_STARTS)
+        for one in _members(file.data, limits) if is_zip else (file,):
+            count += 1
+            if count > limits.files:
+                raise ArchiveTooManyFiles(
+                    f"a batch takes at most {limits.files} files", limit=limits.files, actual=count
+                )
+            yield one
+    if not count:
+        raise ArchiveNoUsableImages("the archive holds no files")
+
+
 def unpack(files: Sequence[BatchFile], limits: BatchLimits) -> list[BatchFile]:
     """Puts the files of a zip in its place, in the zip's own order.
 
     Raises:
         InputRejected: an Archive… leaf; a zip that cannot be trusted is refused, and with it the batch.
     """
-    found: list[BatchFile] = []
-    for file in files:
-        is_zip = file.data.startswith(_ZIP_STARTS)
-        for one in _members(file.data, limits) if is_zip else (file,):
-            found.append(one)
-            if len(found) > limits.files:
-                raise ArchiveTooManyFiles(
-                    f"a batch takes at most {limits.files} files", limit=limits.files, actual=len(found)
-                )
-    if not found:
-        raise ArchiveNoUsableImages("the archive holds no files")
-    return found
+    return list(members_of(files, limits))
 
 
 def _members(data: bytes, limits: BatchLimits) -> Iterator[BatchFile]:

@@ -34,6 +34,7 @@ ACCESS: dict[str, _Row] = {
     "/samples/{number}.png": {"GET": Role.PREDICT},
     "/predict": {"POST": Role.PREDICT},
     "/predict/batch": {"POST": Role.PREDICT},
+    "/predict/study": {"POST": Role.PREDICT},
     "/predictions": {"GET": Role.ANNOTATE},
     "/predictions.csv": {"GET": Role.ANNOTATE},
     "/predictions/{prediction_id}": {"GET": Role.PREDICT},

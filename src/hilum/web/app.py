@@ -27,8 +27,9 @@ from hilum.web.dependencies import Context
 from hilum.web.metrics import Instruments
 from hilum.web.middleware import RequestGuard, RequestRecorder
 from hilum.web.problems import install_problem_handlers
-from hilum.web.routes import batch, documents, health, models, performance, predictions, sessions, training_runs
+from hilum.web.routes import batch, documents, health, models, performance, predictions, sessions, studies
 from hilum.web.routes import history as history_routes
+from hilum.web.routes import training_runs as training_routes
 from hilum.web.uploads import UploadLimits, UploadReader
 
 _STATIC = Path(__file__).resolve().parent / "static"
@@ -108,7 +109,18 @@ def create_app(
         retraining,
         deployment,
     )
-    for routes in (predictions, batch, history_routes, performance, health, sessions, training_runs, models, documents):
+    for routes in (
+        predictions,
+        batch,
+        studies,
+        history_routes,
+        performance,
+        health,
+        sessions,
+        training_routes,
+        models,
+        documents,
+    ):
         app.include_router(routes.router)
     app.mount("/static", _WholeFiles(directory=_STATIC), name="static")
     check_table(app.routes)

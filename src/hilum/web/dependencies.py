@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from hilum.errors import HistoryOff, RegistryOff
 from hilum.services.access import Access
 from hilum.services.audit_log import AuditLog
-from hilum.services.batch import BatchDesk
+from hilum.services.batch import STUDY_LIMITS, BatchDesk
 from hilum.services.deployment import Deployment
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
@@ -34,6 +34,7 @@ class Context:
         retraining: takes training runs; None where no labelled images are kept.
         deployment: keeps the model the champion; None where no registry is kept.
         batches: admits batches.
+        studies: admits studies, and reports.
         started_at: of the monotonic clock.
     """
 
@@ -46,6 +47,7 @@ class Context:
     retraining: Retraining | None = None
     deployment: Deployment | None = None
     batches: BatchDesk = field(default_factory=BatchDesk)
+    studies: BatchDesk = field(default_factory=lambda: BatchDesk(STUDY_LIMITS))
     started_at: float = field(default_factory=time.monotonic)
 
 

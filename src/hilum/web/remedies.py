@@ -27,6 +27,7 @@ REMEDIES: dict[str, str] = {
     "dicom-photometric": "Export the slice as MONOCHROME2.",
     "dicom-rescale": "Export the slice with its rescale slope and intercept.",
     "dicom-modality": "Send an axial CT slice of the chest.",
+    "report-impossible": "Send DICOM files of one series with their UIDs, or ask for application/json.",
     "archive-unsafe-path": "Make the zip again from inside the folder, so that its paths are plain and relative.",
     "archive-too-large": "Split the archive; GET /limits tells the limits.",
     "archive-too-many-files": "Split the archive; GET /limits tells the limits.",

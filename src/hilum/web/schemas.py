@@ -195,6 +195,9 @@ class LimitsAnswer(BaseModel):
     batch_body_bytes: int
     batch_files: int
     batch_unpacked_bytes: int
+    study_body_bytes: int
+    study_files: int
+    study_unpacked_bytes: int
     file_bytes: int
     pixels: int
     min_side: int

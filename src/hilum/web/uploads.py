@@ -36,6 +36,7 @@ class UploadLimits:
         grace_s, bytes_per_s: a body must be whole within `grace_s` plus its bytes so far over `bytes_per_s`.
         held_bytes: bodies of all uploads under way, together.
         batch_bytes, batch_files: of a body with several files; a zip among them may hold as many.
+        study_bytes, study_files: of a body with the slices of a study.
         json_bytes: of a body in JSON.
     """
 
@@ -49,6 +50,8 @@ class UploadLimits:
     held_bytes: int = 256_000_000
     batch_bytes: int = 100_000_000
     batch_files: int = 100
+    study_bytes: int = 200_000_000
+    study_files: int = 1000
     json_bytes: int = 16_000
 
 
@@ -211,6 +214,16 @@ class UploadReader:
         """
         collector = _FileCollector(_boundary(request), self.limits, field="files", most=self.limits.batch_files)
         await self._read(request, self.limits.batch_bytes, collector.feed)
+        return collector.files()
+
+    async def read_study(self, request: Request) -> list[UploadedFile]:
+        """Reads the slices of a study, or a zip of them, in the parts named `files`.
+
+        Raises:
+            RequestRefused: a leaf that says what is wrong with the request.
+        """
+        collector = _FileCollector(_boundary(request), self.limits, field="files", most=self.limits.study_files)
+        await self._read(request, self.limits.study_bytes, collector.feed)
         return collector.files()
 
     async def read_json(self, request: Request) -> bytes:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import time
 from collections.abc import Sequence
-from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 
-from hilum.errors import HilumError
 from hilum.services.batch import BatchFile, unpack
-from hilum.web.answers import answer_file
-from hilum.web.auth import actor_of
+from hilum.web.batch_items import answer_item
 from hilum.web.dependencies import Context, ContextDep
-from hilum.web.problems import problem_document, request_id_of, sent_errors
 from hilum.web.routes.openapi import FILES_BODY, problems
-from hilum.web.schemas import BatchAnswer, BatchItem, ProblemAnswer
-from hilum.web.uploads import UploadedFile
+from hilum.web.schemas import BatchAnswer, BatchItem
 
 router = APIRouter(tags=["predictions"])
 
@@ -42,20 +35,6 @@ async def _answer_all(context: Context, files: Sequence[BatchFile], request: Req
 
     async def answer(index: int, file: BatchFile) -> BatchItem:
         async with turns:
-            return await _item(context, index, file, request)
+            return await answer_item(context, index, file, request)
 
     return list(await asyncio.gather(*(answer(index, file) for index, file in enumerate(files))))
-
-
-async def _item(context: Context, index: int, file: BatchFile, request: Request) -> BatchItem:
-    digest = hashlib.sha256(file.data).hexdigest()
-    try:
-        one = UploadedFile(file.data, file.name)
-        result = await answer_file(context, one, actor=actor_of(request), started_at=time.perf_counter())
-    except HilumError as error:
-        if error.code not in sent_errors():
-            raise
-        context.instruments.rejected.labels(error.code).inc()
-        problem = ProblemAnswer(**problem_document(error, request_id_of(request)))
-        return BatchItem(index=index, image_sha256=digest, status=error.status, problem=problem)
-    return BatchItem(index=index, image_sha256=digest, status=HTTPStatus.OK, result=result)

@@ -76,8 +76,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+_TEXTS = {"text/plain", "text/csv", "text/event-stream", "application/openmetrics-text"}
+
+
 def also_as(*media_types: str) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI answer 200 in further media types."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     text = {"schema": {"type": "string"}}
-    return {200: {"content": {name: binary if name.startswith("image/") else text for name in media_types}}}
+    return {200: {"content": {name: text if name in _TEXTS else binary for name in media_types}}}

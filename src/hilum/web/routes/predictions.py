@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import nullcontext
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -14,6 +16,7 @@ from hilum.web.answers import answer_file
 from hilum.web.auth import actor_of
 from hilum.web.dependencies import ContextDep
 from hilum.web.negotiation import preferred
+from hilum.web.reports import DICOM, reference_of, report_of_slice
 from hilum.web.routes.openapi import FILE_BODY, also_as, problems
 from hilum.web.schemas import BodyBox, ExplanationAnswer, PredictionAnswer, SliceSize
 
@@ -22,16 +25,27 @@ router = APIRouter(tags=["predictions"])
 Similar = Annotated[int, Query(ge=0, le=MOST_LOOK_ALIKES, description="how many look-alikes to name")]
 
 
-@router.post("/predict", openapi_extra=FILE_BODY, responses=problems(400, 408, 409, 413, 415, 422, 503))
-async def predict(request: Request, context: ContextDep, similar: Similar = 0) -> PredictionAnswer:
-    """Classifies one chest-CT slice. Research use only: not a diagnosis."""
+@router.post(
+    "/predict",
+    response_model=PredictionAnswer,
+    openapi_extra=FILE_BODY,
+    responses=also_as(DICOM) | problems(400, 408, 409, 413, 415, 422, 503),
+)
+async def predict(request: Request, context: ContextDep, similar: Similar = 0) -> PredictionAnswer | Response:
+    """Classifies one chest-CT slice; a DICOM SR with Accept. Research use only: not a diagnosis."""
     started_at = time.perf_counter()
     context.service.check_ready()
     file = await context.uploads.read_file(request)
     context.instruments.stage_seconds.labels("upload").observe(time.perf_counter() - started_at)
-    answer = await answer_file(context, file, actor=actor_of(request), similar=similar, started_at=started_at)
-    request.scope["hilum.model_version"] = answer.model_version
-    return answer
+    wants_report = preferred(request.headers.get("accept"), ("application/json", DICOM)) == DICOM
+    with context.studies.admitted() if wants_report else nullcontext():
+        reference = reference_of(file.data) if wants_report else None
+        answer = await answer_file(context, file, actor=actor_of(request), similar=similar, started_at=started_at)
+        request.scope["hilum.model_version"] = answer.model_version
+        if reference is None:
+            return answer
+        report = await asyncio.to_thread(report_of_slice, answer, reference)
+        return Response(report, media_type=DICOM)
 
 
 @router.get(

@@ -8,9 +8,10 @@ import zipfile
 from collections.abc import Callable
 
 import cv2
+from PIL import Image, PngImagePlugin, TiffImagePlugin
+
 import dicom_files as dcm
 import raster_files as img
-from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 CANARY = "DOE^JANE-19610704"
 """In no other place: whoever finds it has found an identifier that got through."""
