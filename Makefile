@@ -9,7 +9,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format lock reference-model gate notebook bench container-proof screenshots clean
+.PHONY: help install install-dev run test check format lock reference-model gate notebook bench cluster container-proof screenshots clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ notebook: install-dev ## execute the notebook on the real data into notebook/out
 bench: install-dev ## measure serving and training speed (docs/performance.md)
 	$(BIN)/python -m bench.serve
 	$(BIN)/python -m bench.train
+
+cluster: install-dev ## prove many instances under load: nginx, 3 instances, PostgreSQL and S3 on loopback (4 minutes)
+	$(BIN)/python -m bench.cluster
 
 container-proof: install-dev ## build and try the images' steps in a clean root, as root and without Docker
 	$(BIN)/hadolint Dockerfile

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-_BOUNDARY = "hilum-bench-client"
+BOUNDARY = "hilum-bench-client"
 
 
 def multipart(data: bytes, name: str) -> bytes:
     """One file as a multipart body."""
     head = (
-        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     )
-    return head.encode() + data + f"\r\n--{_BOUNDARY}--\r\n".encode()
+    return head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 def predict_all(port: int, files: Sequence[tuple[str, bytes]], *, count: int, connections: int) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def predict_all(port: int, files: Sequence[tuple[str, bytes]], *, count: int, co
         if not hasattr(local, "connection"):
             local.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         name, data = files[index % len(files)]
-        headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
+        headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
         local.connection.request("POST", "/predict", multipart(data, name), headers)
         response = local.connection.getresponse()
         body = response.read()

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import http.client
-import shutil
 import socket
 import socketserver
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "nginx.conf"
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from bench.nginx import Nginx
 
 
 @dataclass
 class Instance:
-    """Stands for a hilum instance: keeps what it is sent, answers 200, or closes without a word.
+    """Stands for a hilum instance: keeps what it is sent, answers, or closes without a word.
 
     Attributes:
         received: whole requests, as they came.
+        status, body: of its answers.
         is_dying: it reads a request and closes, as a killed instance does.
     """
 
     received: list[bytes] = field(default_factory=list)
+    status: bytes = b"200 OK"
+    body: bytes = b"{}"
     is_dying: bool = False
     port: int = 0
 
@@ -50,7 +42,8 @@ class _Handler(socketserver.StreamRequestHandler):
             instance.received.append(head + self.rfile.read(length))
             if instance.is_dying:
                 return
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+            headers = b"Content-Type: application/json\r\nContent-Length: %d" % len(instance.body)
+            self.wfile.write(b"HTTP/1.1 %s\r\n%s\r\n\r\n%s" % (instance.status, headers, instance.body))
 
     def _head(self) -> bytes:
         head = b""
@@ -119,25 +112,6 @@ class Proxy:
 @contextmanager
 def nginx(folder: Path, instance_ports: list[int]) -> Iterator[Proxy]:
     """Starts nginx before the instances."""
-    port = free_port()
-    text = CONFIGURATION.read_text().replace("/tmp/", f"{folder}/")
-    (folder / "nginx.conf").write_text(text)
-    (folder / "listen.conf").write_text(f"listen 127.0.0.1:{port};\n")
-    (folder / "upstream.conf").write_text("".join(f"server 127.0.0.1:{one};\n" for one in instance_ports))
-    shutil.copy("/etc/nginx/mime.types", folder / "mime.types")
-    log = (folder / "nginx.log").open("wb")
-    command = ["nginx", "-c", folder / "nginx.conf", "-p", folder, "-g", "daemon off;"]
-    process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            if process.poll() is not None:
-                raise RuntimeError((folder / "nginx.log").read_text())
-            time.sleep(0.02)
-        yield Proxy(port)
-    finally:
-        process.terminate()
-        process.wait(10)
-        log.close()
+    folder.chmod(0o755)  # its workers may be another user
+    with Nginx(folder, instance_ports) as running:
+        yield Proxy(running.port)

@@ -8,12 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from scripts.dockerfile import environment, lineage, read_stages
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from scripts.dockerfile import environment, lineage, read_stages  # noqa: E402
-
 STAGES = read_stages((ROOT / "Dockerfile").read_text())
 TARGETS = ("serve", "train")
 

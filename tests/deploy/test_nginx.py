@@ -134,3 +134,11 @@ def test_what_changes_state_is_not_sent_twice(instance: Instance, tmp_path: Path
         for _ in range(4):
             proxy.ask("POST", "/predictions/1/feedback", b"{}")
     assert len(instance.received) + len(other.received) == 4
+
+
+def test_a_request_that_an_instance_has_no_room_for_goes_to_another(instance: Instance, tmp_path: Path) -> None:
+    instance.status = b"503 Service Unavailable"
+    with running_instance() as other, nginx(tmp_path, [instance.port, other.port]) as proxy:
+        statuses = [proxy.ask(method, path)[0] for method, path in 3 * [("POST", "/predict"), ("GET", "/predictions")]]
+    assert statuses == 6 * [200]
+    assert len(instance.received) > 1, "full instances are asked again"
