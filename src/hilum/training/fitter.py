@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -11,8 +11,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.training.architectures import HEAD
 from hilum.training.head import fit_head, take_features
 from hilum.training.trainer import EpochHook, FitSettings, TrainingData, fit
+from hilum.training.watch import Watch
 
 Progress = Callable[[str, float, str], None]
 """Called with the stage, its share done (0..1) and a few words."""
@@ -61,6 +63,7 @@ class FullFitter:
     build: Callable[[], keras.Model]
     checkpoints: Path
     progress: Progress
+    watch: Watch = field(default_factory=Watch)
 
     def fit(self, stage: str, learn: NDArray[np.intp], hold: NDArray[np.intp] | None, settings: FitSettings) -> Fitted:
         """Fits a new classifier; see `Fitter`."""
@@ -73,7 +76,8 @@ class FullFitter:
             held_out,
             settings,
             self.checkpoints / stage,
-            on_epoch=_reporter(stage, self.progress),
+            on_epoch=_reporter(stage, self.progress, self.watch),
+            on_batch=lambda done: self.watch.on_batch(stage, done / settings.epochs),
         )
         return Fitted(classifier, history, _logits(classifier, held_out))
 
@@ -82,10 +86,17 @@ class HeadFitter:
     """Learns the linear head on features of the frozen backbone, which are taken once for all fits."""
 
     def __init__(
-        self, data: TrainingData, build: Callable[[], keras.Model], settings: FitSettings, progress: Progress
+        self,
+        data: TrainingData,
+        build: Callable[[], keras.Model],
+        settings: FitSettings,
+        progress: Progress,
+        watch: Watch | None = None,
+        *,
+        starts_warm: bool = False,
     ) -> None:
-        """Takes the features of every slice."""
-        self._data, self._progress = data, progress
+        """Takes the features of every slice; `starts_warm`: each fit begins at the head that `build` made."""
+        self._data, self._progress, self._watch = data, progress, watch or Watch()
         keras.utils.set_random_seed(settings.seed)
         self._classifier = build()
         self.features = take_features(
@@ -93,7 +104,9 @@ class HeadFitter:
             data,
             settings,
             on_view=lambda view, of: progress("features", view / of, f"view {view}/{of}"),
+            on_batch=lambda share: self._watch.on_batch("features", share),
         )
+        self._start = self._classifier.get_layer(HEAD).get_weights() if starts_warm else None
 
     def fit(self, stage: str, learn: NDArray[np.intp], hold: NDArray[np.intp] | None, settings: FitSettings) -> Fitted:
         """Fits a new head into the one classifier; see `Fitter`."""
@@ -104,7 +117,8 @@ class HeadFitter:
             targets[learn],
             None if hold is None else (self.features[0, hold], targets[hold]),
             settings,
-            on_epoch=_reporter(stage, self._progress),
+            start=self._start,
+            on_epoch=_reporter(stage, self._progress, self._watch),
         )
         return Fitted(
             self._classifier, history, _logits(self._classifier, None if hold is None else self._data.subset(hold))
@@ -117,11 +131,12 @@ def _logits(classifier: keras.Model, data: TrainingData | None) -> NDArray[np.fl
     return np.asarray(classifier.predict(data.tensors, verbose=0), np.float32)
 
 
-def _reporter(stage: str, progress: Progress) -> EpochHook:
+def _reporter(stage: str, progress: Progress, watch: Watch) -> EpochHook:
     def report(epoch: int, of: int, row: dict[str, float]) -> None:
         words = f"epoch {epoch}/{of}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
         if "val_loss" in row:
             words += f"  held-out {row['val_loss']:.3f} / {row['val_accuracy']:.3f}"
+        watch.on_epoch(stage, row)
         progress(stage, epoch / of, words)
 
     return report

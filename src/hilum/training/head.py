@@ -1,4 +1,4 @@
-"""Head mode: the backbone stays as ImageNet left it and only the linear head is learnt, from features taken once."""
+"""Head mode: the backbone stays as it is and only the linear head is learnt, from features taken once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from hilum.training.architectures import HEAD, build_classifier
 from hilum.training.objective import AllowedClassesLoss, accuracy, balancing_weights
 from hilum.training.trainer import EpochHook, FitSettings, TrainingData
+from hilum.training.watch import Pulse
 
 VIEWS = 4
 """Feature vectors taken of each slice: as served, mirrored, and augmented ones. More gain little for their time."""
+
+_BATCH = 32
 
 
 def take_features(
@@ -23,8 +26,11 @@ def take_features(
     settings: FitSettings,
     *,
     on_view: Callable[[int, int], None] | None = None,
+    on_batch: Callable[[float], None] | None = None,
 ) -> NDArray[np.float32]:
     """Pooled backbone features of `VIEWS` views of each slice.
+
+    `on_view` is told the views taken, `on_batch` the share of all of them after each batch; what either raises ends it.
 
     Returns:
         (VIEWS, N, F); view 0 is the slice as served.
@@ -32,7 +38,13 @@ def take_features(
     backbone = keras.Model(classifier.input, classifier.get_layer("pool").output)
     side = data.tensors.shape[1]
     rng = np.random.default_rng(settings.seed)
-    views = []
+    views: list[NDArray[np.float32]] = []
+    batches = -(-len(data.tensors) // _BATCH)
+
+    def beat(done: float) -> None:
+        if on_batch:
+            on_batch((len(views) + done / batches) / VIEWS)
+
     for view in range(VIEWS):
         if view == 0:
             slices = data.tensors
@@ -40,7 +52,7 @@ def take_features(
             slices = data.tensors[:, :, ::-1]
         else:
             slices = np.stack([settings.augmentation.apply(base, side, rng) for base in data.bases])[..., np.newaxis]
-        views.append(backbone.predict(slices, batch_size=32, verbose=0))
+        views.append(backbone.predict(slices, batch_size=_BATCH, verbose=0, callbacks=[Pulse(beat)]))
         if on_view:
             on_view(view + 1, VIEWS)
     return np.stack(views)
@@ -60,6 +72,7 @@ def fit_head(
     held_out: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
     settings: FitSettings,
     *,
+    start: list[NDArray[np.float32]] | None = None,
     on_epoch: EpochHook | None = None,
 ) -> list[dict[str, float]]:
     """Fits `classifier`'s linear head on standardised features and folds the standardisation into its weights.
@@ -70,6 +83,7 @@ def fit_head(
         targets: (N, C) allowed classes.
         held_out: features (M, F) and targets (M, C) of other groups, for early stopping.
         settings: epochs, rate, weight decay and seed.
+        start: kernel (F, C) and bias (C,) to begin at; None begins at random.
         on_epoch: progress.
 
     Returns:
@@ -83,6 +97,9 @@ def fit_head(
     head = keras.Sequential(
         [keras.Input((flat.shape[1],)), keras.layers.Dropout(0.2), keras.layers.Dense(n_classes, name=HEAD)]
     )
+    if start is not None:
+        kernel, bias = start
+        head.get_layer(HEAD).set_weights([kernel * deviation[:, np.newaxis], bias + mean @ kernel])
     head.compile(
         keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay),
         AllowedClassesLoss(settings.label_smoothing),

@@ -34,7 +34,8 @@ from hilum.training.split_rows import SplitRows
 MAX_PARITY_DIFFERENCE = 1e-3
 _GOLDEN_SEEDS = (0, 1, 2, 3)
 _CALIBRATION_SLICES = 128
-_FP32, _INT8, _KERAS = "model.onnx", "model.int8.onnx", "model.keras"
+KERAS = "model.keras"
+_FP32, _INT8 = "model.onnx", "model.int8.onnx"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def write_bundle(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     uncompiled = keras.Model(trained.classifier.input, trained.classifier.output, name=trained.classifier.name)
-    uncompiled.save(partial / _KERAS)  # without the optimizer: it loads with Keras alone
+    uncompiled.save(partial / KERAS)  # without the optimizer: it loads with Keras alone
     export_onnx(trained.classifier, partial / _FP32)
     expected = trained.classifier.predict(tensors, batch_size=32, verbose=0)
     parity = {_FP32: measure_parity(expected, partial / _FP32, tensors, trained.decision.temperature)}

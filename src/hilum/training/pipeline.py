@@ -17,9 +17,8 @@ from hilum.dataset.labels import LabelScheme
 from hilum.dataset.manifest import DatasetManifest
 from hilum.dataset.series import series_groups
 from hilum.dataset.splits import Fold, grouped_folds
-from hilum.errors import TrainingFailed
 from hilum.imaging.preprocess import Preprocessing
-from hilum.inference.bundle import MANIFEST, gate_of
+from hilum.inference.bundle import gate_of
 from hilum.training.architectures import build_classifier
 from hilum.training.corpus import Corpus, gather
 from hilum.training.cross_validation import (
@@ -37,12 +36,16 @@ from hilum.training.decision import decide
 from hilum.training.fitter import Fitter, FullFitter, HeadFitter, Progress
 from hilum.training.head import features_as_served
 from hilum.training.packing import Trained, write_bundle
+from hilum.training.parent import Parent
 from hilum.training.slices import read_slices
 from hilum.training.split_rows import SplitRows
+from hilum.training.sufficiency import fewest_groups, require_enough, require_replaceable
 from hilum.training.trainer import FitSettings, TrainingData
+from hilum.training.watch import Watch
 
 GROUPED = "no slice, nor a near copy of it, on both sides; neighbouring slices of a patient may be"
 SERIES = "one such fold with no series on both sides, as far as names and near copies tell: nearest to new patients"
+_EPOCHS_OF_A_REFIT = 10
 RANDOM = "copies and patients on both sides: flatters, and is here to show by how much"
 
 
@@ -63,6 +66,7 @@ class TrainingSettings:
         refit: afterwards learn from all slices, for the number of epochs found best; a cross-validation always does.
         seed: of the folds, the initial head, shuffling and augmentation.
         weights: backbone weights to start from; None takes ImageNet's.
+        parent: bundle to start from instead; it brings architecture, side and every weight.
         anonymous_neighbours: leave the training slices' names out of the bundle; no part of a fit.
     """
 
@@ -76,10 +80,13 @@ class TrainingSettings:
     refit: bool = True
     seed: int = 0
     weights: Path | None = None
+    parent: Path | None = None
     anonymous_neighbours: bool = False
 
     def fit_settings(self) -> FitSettings:
         """The mode's schedule."""
+        if self.mode == "full" and self.parent is not None:
+            return FitSettings(epochs=self.epochs or 12, seed=self.seed, learning_rate=3e-4)
         if self.mode == "full":
             return FitSettings(epochs=self.epochs or 24, seed=self.seed)
         return FitSettings(
@@ -96,6 +103,7 @@ def train(
     also: Sequence[DatasetManifest] = (),
     scheme: LabelScheme | None = None,
     gate_from: Path | None = None,
+    watch: Watch | None = None,
 ) -> Path:
     """Trains a model on every split but `test` and writes its bundle to `out`.
 
@@ -109,6 +117,7 @@ def train(
         also: further data sets to learn from, whose labels may be coarse.
         scheme: what the labels say; by default that of the main data set's labels.
         gate_from: a bundle whose gate the new one inherits; `out` itself may be it.
+        watch: told of each epoch and batch.
 
     Returns:
         `out`.
@@ -116,21 +125,29 @@ def train(
     Raises:
         TrainingFailed: the data do not suffice, or `out` is there and is no bundle.
         DatasetInvalid: a label is unknown.
-        BundleInvalid: `gate_from` cannot be read.
+        BundleInvalid: `gate_from` or the parent cannot be read.
     """
-    _require_replaceable(out)
+    require_replaceable(out)
     if gate_from is not None:
         gate_of(gate_from)  # said now rather than after the training
     scheme = scheme or LabelScheme.of(manifest.class_names)
     corpus = gather([manifest, *also], scheme)
-    _require_enough(corpus)
-    run = _open_run(out, corpus, settings)
+    require_enough(corpus)
+    parent = Parent.open(settings.parent) if settings.parent is not None else None
+    preprocessing = parent.manifest.preprocessing if parent else Preprocessing(side=settings.side)
+    if parent:
+        settings = replace(settings, architecture=parent.manifest.architecture, side=preprocessing.side)
+    run = _open_run(out, corpus, settings, parent)
 
-    preprocessing = Preprocessing(side=settings.side)
     data = read_slices(
         corpus, preprocessing, on_slice=lambda done, of: progress("read", done / of, f"{done}/{of} slices")
     )
-    fitting = _Fitting(corpus, data, _fitter(settings, data, run, progress), settings)
+    fitting = _Fitting(
+        corpus,
+        data,
+        _fitter(settings, corpus, data, parent, run=run, progress=progress, watch=watch or Watch()),
+        settings,
+    )
     evidence = (
         _cross_validate(fitting, manifest, settings.cross_validate) if settings.cross_validate else _hold_out(fitting)
     )
@@ -144,6 +161,10 @@ def train(
     else:
         final = evidence.held_out.first
 
+    if parent:
+        digests = [item.record.sha256 for item in corpus.slices]
+        decision = parent.decide_like(decision, digests, data.tensors, evidence.held_out.logits, final.classifier)
+
     progress("pack", 0.0, "exporting and quantising")
     trained = Trained(
         classifier=final.classifier,
@@ -156,6 +177,7 @@ def train(
         splits=evidence.splits,
         settings={
             **{name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()},
+            "parent": parent.manifest.model_version if parent else None,
             "best_epoch": evidence.held_out.first.best_epoch,
             "epochs_fitted": evidence.epochs,
             "slices": len(corpus.slices),
@@ -179,7 +201,7 @@ class _Fitting:
 
     def grouped_folds(self, groups: Sequence[str], n_folds: int) -> list[Fold]:
         """Folds that no group crosses; fewer of them where a class has fewer groups."""
-        n_folds = min(n_folds, _fewest_groups(self.corpus.classes, groups))
+        n_folds = min(n_folds, fewest_groups(self.corpus.classes, groups))
         return grouped_folds(self._strata(groups, n_folds), groups, n_folds, self.settings.seed)
 
     def random_folds(self, n_folds: int) -> list[Fold]:
@@ -190,7 +212,7 @@ class _Fitting:
     def _strata(self, groups: Sequence[str], n_folds: int) -> NDArray[np.int64]:
         """Each label of each data set; the classes alone where one label has too few groups to be in every fold."""
         corpus = self.corpus
-        return corpus.strata if _fewest_groups(corpus.strata, groups) >= n_folds else corpus.classes
+        return corpus.strata if fewest_groups(corpus.strata, groups) >= n_folds else corpus.classes
 
 
 @dataclass(frozen=True)
@@ -210,6 +232,10 @@ def _hold_out(fitting: _Fitting) -> _Evidence:
     epochs = held_out.first.best_epoch
     if fitting.settings.mode == "full":
         epochs = max(epochs, round(0.75 * schedule.epochs))
+    elif (
+        fitting.settings.parent is not None
+    ):  # what is held out, the backbone has learnt: it says little of when to stop
+        epochs = max(epochs, min(_EPOCHS_OF_A_REFIT, schedule.epochs))
     return _Evidence(held_out, epochs, SplitRows((), ()))
 
 
@@ -226,7 +252,7 @@ def _cross_validate(fitting: _Fitting, manifest: DatasetManifest, n_folds: int) 
     frozen = features_as_served(settings.architecture, settings.side, settings.weights, fitting.data)
     grouped = run(fitting.grouped_folds(corpus.groups, n_folds), "grouped")
     truths = [split_truth("grouped cross-validation", GROUPED, corpus, grouped.logits, corpus.groups)]
-    if _fewest_groups(corpus.classes, series) > 1:  # else no series of some class can be held out
+    if fewest_groups(corpus.classes, series) > 1:  # else no series of some class can be held out
         by_series = run(fitting.grouped_folds(series, n_folds)[:1], "series-1")
         truths.append(split_truth("series held out", SERIES, corpus, by_series.logits, series))
     flattering = run(fitting.random_folds(len(grouped.folds)), "random")
@@ -240,51 +266,33 @@ def _cross_validate(fitting: _Fitting, manifest: DatasetManifest, n_folds: int) 
     return _Evidence(grouped, final.epochs, SplitRows(tuple(truths), tuple(row for row in external if row)))
 
 
-def _fitter(settings: TrainingSettings, data: TrainingData, run: Path, progress: Progress) -> Fitter:
+def _fitter(
+    settings: TrainingSettings,
+    corpus: Corpus,
+    data: TrainingData,
+    parent: Parent | None,
+    *,
+    run: Path,
+    progress: Progress,
+    watch: Watch,
+) -> Fitter:
     def build() -> keras.Model:
+        if parent:
+            return parent.build(corpus.class_names)
         return build_classifier(settings.architecture, settings.side, data.targets.shape[1], weights=settings.weights)
 
     if settings.mode == "full":
-        return FullFitter(data, build, run, progress)
-    return HeadFitter(data, build, settings.fit_settings(), progress)
+        return FullFitter(data, build, run, progress, watch)
+    starts_warm = parent is not None and parent.manifest.class_names == corpus.class_names
+    return HeadFitter(data, build, settings.fit_settings(), progress, watch, starts_warm=starts_warm)
 
 
-def _require_replaceable(out: Path) -> None:
-    """An earlier bundle may be replaced; a folder of anything else must not be lost to a mistyped path."""
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file()):
-        raise TrainingFailed(f"{out} is there and is no bundle; name a new folder, or the bundle to replace")
-
-
-def _require_enough(corpus: Corpus) -> None:
-    """Each class needs some slices, and of more than one group."""
-    if len(corpus.class_names) < 2:
-        raise TrainingFailed("training needs at least two classes")
-    counts = corpus.counts()
-    groups = np.array(corpus.groups)
-    for index, name in enumerate(corpus.class_names):
-        if counts[name] < 5:
-            raise TrainingFailed(
-                f"class {name!r} has {counts[name]} usable slices outside the test set; training needs at least 5"
-            )
-        exact = (corpus.targets.sum(1) == 1) & (corpus.targets[:, index] == 1)
-        if len(set(groups[exact])) < 2:
-            raise TrainingFailed(
-                f"the slices of class {name!r} all show the same slice or patient; "
-                "training needs at least 2 different ones, one of them to be held out"
-            )
-
-
-def _fewest_groups(strata: NDArray[np.int64], groups: Sequence[str]) -> int:
-    """The number of groups of the stratum that has the fewest: no more folds can each hold one out."""
-    named = np.array(groups)
-    return min(len(set(named[strata == stratum])) for stratum in np.unique(strata))
-
-
-def _open_run(out: Path, corpus: Corpus, settings: TrainingSettings) -> Path:
+def _open_run(out: Path, corpus: Corpus, settings: TrainingSettings, parent: Parent | None) -> Path:
     """The folder of checkpoints; one of another data set or other settings is not mixed in."""
     decisive = (settings.architecture, settings.mode, settings.side, settings.epochs, settings.folds)
     also = (settings.cross_validate, settings.fold_epochs, settings.seed, str(settings.weights))
-    identity = json.dumps({"data": corpus.digest, "settings": [*decisive, *also]})
+    started = parent.manifest.model_version if parent else ""
+    identity = json.dumps({"data": corpus.digest, "settings": [*decisive, *also, *filter(None, [started])]})
     run = out.with_name(f"{out.name}.run") / hashlib.sha256(identity.encode()).hexdigest()[:12]
     run.mkdir(parents=True, exist_ok=True)
     return run

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hilum.training.augmentation import Augmentation
 from hilum.training.objective import AllowedClassesLoss, accuracy, balancing_weights
+from hilum.training.watch import Pulse
 
 EpochHook = Callable[[int, int, dict[str, float]], None]
 """Called after each epoch with its number from 1, the number planned and its metrics."""
@@ -101,6 +102,7 @@ def fit(
     directory: Path,
     *,
     on_epoch: EpochHook | None = None,
+    on_batch: Callable[[float], None] | None = None,
 ) -> list[dict[str, float]]:
     """Fits all weights of `model`, from its checkpoint in `directory` where an earlier run was killed.
 
@@ -114,6 +116,7 @@ def fit(
         settings: schedule and augmentation.
         directory: for the checkpoint and `history.json`.
         on_epoch: progress; what it raises ends the fit, which another call then resumes after that epoch.
+        on_batch: called with the epochs done, after each batch; what it raises ends the fit too.
 
     Returns:
         The history: for each epoch its `epoch`, `loss`, `accuracy`, `learning_rate` and, with `held_out`, `val_*`.
@@ -135,7 +138,7 @@ def fit(
         jit_compile=False,
     )
     history.restore(model)
-    callbacks: list[keras.callbacks.Callback] = [history]
+    callbacks: list[keras.callbacks.Callback] = [history, *([Pulse(on_batch)] if on_batch else [])]
     validation = None
     best = directory / "best.weights.h5"
     if held_out is not None:
