@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
+import deflate
 import numpy as np
 
 from hilum.errors import ImageCorrupt, ImageMultiFrame, ImageTruncated, TrailingData
 from hilum.imaging.limits import Limits, check_size
 from hilum.imaging.metadata import exif_orientation, icc_warnings, orientation_exif
 from hilum.imaging.raster import Layout, Raster, Samples
+from hilum.imaging.scanlines import inflated, one_channel, stored
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS = 20_000
 _MAX_TEXT_BYTES = 4_000_000
 _DEFLATE_MAX_RATIO = 1032
 """Deflate expands at most 1032-fold (zlib, algorithm notes): less data than that cannot hold the declared rows."""
+
+_INFLATED_AT_ONCE = 16_000_000
+"""Of filtered rows in bytes, about 2000 x 2000 in RGBA: larger ones libpng inflates row by row, in less memory."""
 
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -72,7 +77,9 @@ def read_png(data: bytes, limits: Limits) -> Raster:
     header = chunks.header
     samples = _decode_samples(chunks)
     layout = _LAYOUTS[header.color]
-    if header.color == 3:
+    if header.color in {2, 6} and samples.ndim == 2:
+        layout = "L"
+    elif header.color == 3:
         samples, layout = _through_palette(samples, chunks)
     elif header.color == 4:
         samples = np.ascontiguousarray(samples[..., 2:])  # cv2 returns GGGA
@@ -111,7 +118,7 @@ def _iter_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         end = at + 12 + length
         if end > len(data):
             raise ImageTruncated("The PNG ends inside a chunk.")
-        if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
+        if deflate.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
             raise ImageCorrupt(f"The checksum of a PNG {kind.decode()} chunk is wrong.")
         yield kind, view[at + 8 : end - 4]
         at = end
@@ -190,28 +197,43 @@ def _inflate_text(packed: bytes) -> bytes:
 
 
 def _decode_samples(chunks: _Chunks) -> Samples:
+    """Samples as cv2 gives them; (H, W) also of a colour picture whose pixels are all grey and opaque."""
     header = chunks.header
     expected = header.raw_bytes()
     if sum(map(len, chunks.idat)) * _DEFLATE_MAX_RATIO < expected:
         raise ImageTruncated("The PNG declares more rows than its data can hold.")
+    rows = inflated(chunks.idat, expected) if expected <= _INFLATED_AT_ONCE else None
     # A palette's indices are read as grey, so that the look-up is ours.
     color = 0 if header.color == 3 else header.color
-    ihdr = struct.pack(
-        ">IIBBBBB", header.width, header.height, header.depth, color, 0, 0, 1 if header.is_interlaced else 0
-    )
-    parts = [_SIGNATURE, *_chunk(b"IHDR", ihdr)]
-    for body in chunks.idat:
-        parts += _chunk(b"IDAT", body)
-    rebuilt = b"".join([*parts, *_chunk(b"IEND", b"")])
-    samples: Samples | None = cv2.imdecode(np.frombuffer(rebuilt, np.uint8), cv2.IMREAD_UNCHANGED)
+    idat: list[bytes] | list[memoryview] = chunks.idat
+    if rows is not None:
+        grey = one_channel(rows, header.width, header.height, _CHANNELS[color]) if _may_be_grey(chunks) else None
+        color = color if grey is None else 0
+        idat = [stored(rows if grey is None else grey)]
+    samples: Samples | None = cv2.imdecode(np.frombuffer(_rebuilt(header, color, idat), np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
         raise _why_undecodable(chunks.idat, expected)
     return samples
 
 
+def _may_be_grey(chunks: _Chunks) -> bool:
+    header = chunks.header
+    return header.color in {2, 6} and header.depth == 8 and not header.is_interlaced and chunks.transparency is None
+
+
+def _rebuilt(header: _Header, color: int, idat: Sequence[bytes] | Sequence[memoryview]) -> bytes:
+    ihdr = struct.pack(
+        ">IIBBBBB", header.width, header.height, header.depth, color, 0, 0, 1 if header.is_interlaced else 0
+    )
+    parts = [_SIGNATURE, *_chunk(b"IHDR", ihdr)]
+    for body in idat:
+        parts += _chunk(b"IDAT", body)
+    return b"".join([*parts, *_chunk(b"IEND", b"")])
+
+
 def _chunk(kind: bytes, body: bytes | memoryview) -> tuple[bytes, bytes | memoryview, bytes]:
     head = struct.pack(">I4s", len(body), kind)
-    return head, body, zlib.crc32(body, zlib.crc32(kind)).to_bytes(4)
+    return head, body, deflate.crc32(body, deflate.crc32(kind)).to_bytes(4)
 
 
 def _why_undecodable(idat: list[memoryview], expected: int) -> ImageCorrupt | ImageTruncated:
