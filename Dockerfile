@@ -6,6 +6,7 @@
 ARG DEBIAN=debian:12.12-slim
 ARG NODE=node:20.19.5-bookworm-slim
 
+# checkov:skip=CKV_DOCKER_7: the version stands in NODE above, which it does not look up
 # What browsers load, from npm; none of npm itself goes further.
 FROM ${NODE} AS assets
 WORKDIR /src

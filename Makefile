@@ -9,7 +9,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format lock reference-model gate notebook bench cluster container-proof screenshots clean
+.PHONY: help install install-dev run test check format lock reference-model gate notebook bench cluster container-proof checkov screenshots clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +60,8 @@ lock: $(UV) ## renew the lock files from pyproject.toml
 	  --output-file requirements/dev.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --extra train --constraint requirements/dev.txt pyproject.toml --output-file requirements/train.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  requirements/checkov.in --output-file requirements/checkov.txt
 
 reference-model: install-dev ## train, cross-validate and measure models/reference (over an hour on 2 cores)
 	$(BIN)/hilum train --data $(DATA)/chest-ct-scan-images --also $(DATA)/iq-oth-nccd --ignore benign \
@@ -87,6 +89,19 @@ cluster: install-dev ## prove many instances under load: nginx, 3 instances, Pos
 container-proof: install-dev ## build and try the images' steps in a clean root, as root and without Docker
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m scripts.prove_container serve
+
+build/checkov/bin/checkov: $(UV) requirements/checkov.txt
+	$(PYTHON) -m venv build/checkov
+	$(UV) pip install --quiet --python build/checkov/bin/python --require-hashes --requirement requirements/checkov.txt
+	@touch $@
+
+OVERLAYS := local aws gcp azure
+
+checkov: build/checkov/bin/checkov ## look for unsafe settings in the Dockerfile and the rendered manifests
+	mkdir -p build/rendered
+	$(foreach one,$(OVERLAYS),kubectl kustomize deploy/k8s/overlays/$(one) > build/rendered/$(one).yaml &&) true
+	build/checkov/bin/checkov --skip-download --compact --quiet --framework kubernetes --directory build/rendered
+	build/checkov/bin/checkov --skip-download --compact --quiet --framework dockerfile --file Dockerfile
 
 screenshots: install-dev ## take the README's picture of the page
 	$(BIN)/python scripts/screenshots.py
