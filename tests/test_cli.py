@@ -216,7 +216,7 @@ def test_the_model_may_be_named_in_the_environment(
     ("arguments", "words"),
     [
         (["predict"], "Missing argument 'FILES...'"),
-        (["predict", "a.png", "b.png", "--explain", "heat.png"], "--explain takes one FILE"),
+        (["predict", "a.png", "b.png", "--explain", "heat.png"], "--explain, --study and --sr take one FILE"),
         (["predict", "a.png", "--explain", "no/such/folder/heat.png"], "there is no folder 'no/such/folder'"),
         (["train", "--data", "x"], "Missing option '--out'"),
         (["train", "--data", "x", "--out", "y", "--mode", "half"], "'half' is not one of 'head', 'full'"),

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     )
     threads: int = Field(default=0, ge=0, le=256, description="predictions computed at once; 0: one for each core")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")
+    isolation: Literal["codecs", "all", "none"] = Field(
+        default="codecs", description="which images are decoded in a process that may be lost"
+    )
     max_waiting: int = Field(default=128, ge=0, le=10_000, description="predictions that may wait; more get 503")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="names, separated by commas, the server answers to besides localhost"

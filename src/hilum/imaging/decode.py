@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from hilum.imaging.raster import Raster, to_grey
 from hilum.imaging.tiff import read_tiff
 from hilum.imaging.webp import pixels_of_webp, read_webp
 
-__all__ = ["CtSlice", "Limits", "decode"]
+__all__ = ["CtSlice", "Decode", "Limits", "decode"]
 
 _READERS: dict[str, Callable[[bytes, Limits], Raster]] = {
     "png": read_png,
@@ -57,6 +58,16 @@ class CtSlice:
     mode: str
     warnings: tuple[str, ...] = ()
     pixel_file: bytes | None = None
+
+
+class Decode(Protocol):
+    """A way to decode: `decode`, or one that does the same somewhere else."""
+
+    def __call__(
+        self, data: bytes, *, name: str | None = None, limits: Limits | None = None, with_pixel_file: bool = False
+    ) -> CtSlice:
+        """Decodes one image or DICOM slice, or raises `InputRejected`."""
+        ...
 
 
 def decode(

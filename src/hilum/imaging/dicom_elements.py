@@ -108,6 +108,18 @@ def walk(data: bytes) -> DicomFile:
     return DicomFile(data, syntax, _Walker(data, syntax).walk(start))
 
 
+def is_compressed(data: bytes) -> bool:
+    """Whether a Part 10 file's pixels go through a codec that this version reads; False also where nothing can be read.
+
+    Knows the file-meta group only.
+    """
+    try:
+        syntax, _ = _read_file_meta(data)
+    except DicomCorrupt:
+        return False
+    return syntax in _ALLOWED - NATIVE
+
+
 def _check_preamble(data: bytes) -> None:
     """PS3.10, 7.1 leaves the preamble free, which is how a DICOM file can be a program too: blank or TIFF only."""
     is_dual_tiff = data[:4] in {b"II*\x00", b"MM\x00*"} and not any(data[8:128])

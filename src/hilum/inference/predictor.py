@@ -14,7 +14,7 @@ from hilum.dataset.groups import fingerprint_of
 from hilum.dataset.sketch import sketch_of
 from hilum.errors import LookAlikesMissing
 from hilum.imaging.body import Body, find_body
-from hilum.imaging.decode import CtSlice, Limits, decode
+from hilum.imaging.decode import CtSlice, Decode, Limits, decode
 from hilum.imaging.preprocess import preprocess
 from hilum.imaging.quality import quality_warnings
 from hilum.imaging.statistics import statistics_of
@@ -141,6 +141,7 @@ class Predictor:
         similar: int = 0,
         with_pixel_file: bool = False,
         image_sha256: str | None = None,
+        decoder: Decode = decode,
     ) -> Prediction:
         """Classifies one encoded image or DICOM slice.
 
@@ -151,6 +152,7 @@ class Predictor:
             similar: so many look-alikes are looked up; 0 for none.
             with_pixel_file: also makes the copy of the slice that may be kept.
             image_sha256: of the file as it was sent, where `data` is the copy that was kept of it.
+            decoder: decodes `data`.
 
         Raises:
             InputRejected: the bytes are not a usable slice.
@@ -161,7 +163,7 @@ class Predictor:
                 f"{self.manifest.model_version} keeps no list of its training slices; ask without look-alikes, or "
                 "train the model again with this version of hilum"
             )
-        ct_slice = decode(data, name=name, limits=limits, with_pixel_file=with_pixel_file)
+        ct_slice = decoder(data, name=name, limits=limits, with_pixel_file=with_pixel_file)
         prediction = self.predict_slice(ct_slice)
         return self._compared(prediction, image_sha256 or hashlib.sha256(data).hexdigest(), similar)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hilum.errors import BundleInvalid
-from hilum.imaging.decode import Limits
+from hilum.imaging.decode import Decode, Limits, decode
 from hilum.inference.bundle import METRICS
 from hilum.inference.manifest import Manifest
 from hilum.inference.predictor import Prediction, Predictor
@@ -30,6 +30,7 @@ class SlicePredictor(Protocol):
         similar: int = 0,
         with_pixel_file: bool = False,
         image_sha256: str | None = None,
+        decoder: Decode = decode,
     ) -> Prediction:
         """Classifies one encoded slice and finds `similar` look-alikes, or raises `InputRejected`."""
         ...

@@ -14,6 +14,7 @@ from hilum.errors import BundleInvalid, HilumError, ModelChanged, NotReady
 from hilum.imaging.decode import Limits
 from hilum.inference.neighbours import LookAlike, TrainingMatch
 from hilum.inference.predictor import Prediction
+from hilum.services.decoding import Decoders
 from hilum.services.model import ServedModel
 from hilum.services.provenance import Provenance
 from hilum.services.recent import RecentPrediction, RecentPredictions
@@ -66,11 +67,17 @@ class PredictionService:
 
     Attributes:
         limits: caps on what is decoded.
+        decoders: decode it.
         loaded: set once loading the model has ended, well or not.
     """
 
     def __init__(
-        self, load: Callable[[], ServedModel], *, workers: Workers | None = None, limits: Limits | None = None
+        self,
+        load: Callable[[], ServedModel],
+        *,
+        workers: Workers | None = None,
+        limits: Limits | None = None,
+        decoders: Decoders | None = None,
     ) -> None:
         """Takes the way to load the model; `start` loads it.
 
@@ -78,9 +85,11 @@ class PredictionService:
             load: returns a verified, warm model or raises `BundleInvalid`.
             workers: where predictions are computed.
             limits: caps on what is decoded.
+            decoders: decode; closed with the service.
         """
         self.limits = limits or Limits()
         self.workers = workers or Workers()
+        self.decoders = decoders or Decoders("none")
         self.loaded = threading.Event()
         self._load = load
         self._model: ServedModel | None = None
@@ -100,6 +109,7 @@ class PredictionService:
         """Waits for what was admitted and ends the threads."""
         self.drain()
         self.workers.close()
+        self.decoders.close()
 
     def replace_model(self, model: ServedModel) -> None:
         """Answers with another model from now on; what is under way keeps the one it began with."""
@@ -173,7 +183,12 @@ class PredictionService:
         def work() -> tuple[Prediction, float, float]:
             started_at = time.perf_counter()
             prediction = predictor.predict(
-                data, name=name, limits=self.limits, similar=similar, with_pixel_file=with_pixel_file
+                data,
+                name=name,
+                limits=self.limits,
+                similar=similar,
+                with_pixel_file=with_pixel_file,
+                decoder=self.decoders.decode,
             )
             self._recent.add(prediction_id, prediction)
             return prediction, started_at, time.perf_counter()
@@ -226,7 +241,7 @@ class PredictionService:
             )
 
         def work() -> Result:
-            self._recent.add(prediction_id, predictor.predict(data, limits=self.limits))
+            self._recent.add(prediction_id, predictor.predict(data, limits=self.limits, decoder=self.decoders.decode))
             return draw(self._recent.get(prediction_id))
 
         return await self.workers.run(work)

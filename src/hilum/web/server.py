@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _DRAIN_S = 30
+_RESPAWN_S = 1.0
+"""A process that serves and dies, of a codec or for want of memory, is followed by another."""
+
 _IN_FLIGHT = 512
 """Requests one process takes at once, most of them waiting for their bodies or in line."""
 
@@ -66,6 +69,8 @@ def serve(settings: Settings) -> None:
         backpressure=_IN_FLIGHT,
         http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=64 * 1024),
         workers_kill_timeout=_DRAIN_S,
+        respawn_failed_workers=True,
+        respawn_interval=_RESPAWN_S,
         log_dictconfig=log_config(settings.log_level),
         log_level=LogLevels.warning,
     )
@@ -138,6 +143,7 @@ def build_app(settings: Settings) -> FastAPI:
     """Makes the application in the worker process; the serving libraries are loaded there only."""
     import cv2
 
+    from hilum.services.decoding import Decoders
     from hilum.services.model import load_model
     from hilum.services.prediction import PredictionService
     from hilum.services.workers import Workers
@@ -149,7 +155,7 @@ def build_app(settings: Settings) -> FastAPI:
     workers = Workers(threads=settings.threads, max_waiting=settings.max_waiting)
     deployment = _deployment(settings, directory)
     load = partial(load_model, directory) if deployment is None else deployment.first_model
-    service = PredictionService(load, workers=workers)
+    service = PredictionService(load, workers=workers, decoders=Decoders(settings.isolation))
     if deployment is not None:
         deployment.attach(service)
     names = frozenset(settings.allowed_hosts)
