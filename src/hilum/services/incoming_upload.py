@@ -10,8 +10,10 @@ from hilum.dataset.archive import ArchiveLimits, member_names, read_members
 from hilum.dataset.class_names import normalise_class_name
 from hilum.dataset.member_layout import MemberLabel, label_members
 from hilum.errors import ArchiveNested, ArchiveNoUsableImages, ArchiveTooManyFiles, DatasetInvalid, LabelInvalid
+from hilum.imaging.formats import recognise
 from hilum.services.image_reading import IncomingFile
 
+_HEAD_BYTES = 132
 _ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
 _MEMBERS_PER_FILE = 3
 """A zip also lists folders and what operating systems leave behind."""
@@ -77,7 +79,8 @@ class UploadListing:
             limits: caps.
 
         Raises:
-            LabelInvalid: the label can be no class name, or a file outside of a zip has none.
+            LabelInvalid: the label can be no class name, or an image outside of a zip has none.
+            UnsupportedMediaType: a file without a label is neither an image nor a zip.
             InputRejected: an Archive… leaf; a zip that cannot be trusted is refused, and with it the upload.
         """
         self._limits = limits or IntakeLimits()
@@ -115,9 +118,10 @@ class UploadListing:
 
     def _listed(self, part: UploadedPart, known_classes: Collection[str]) -> _Source:
         with part.open() as file:
-            is_zip = file.read(4) in _ZIP_STARTS
-            if not is_zip:
+            head = file.read(_HEAD_BYTES)
+            if not head.startswith(_ZIP_STARTS):
                 if self._label is None:
+                    recognise(head)  # another kind of archive is told so
                     raise LabelInvalid("send `label`, the class of the files, or one zip with a folder a class")
                 return _Source(part, self.count, [MemberLabel(self._label)])
             names = member_names(file, self._archive_limits)
