@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hilum.services.datasets import Datasets
     from hilum.services.deployment import Deployment
     from hilum.services.history import History
+    from hilum.services.workers import Workers
     from hilum.settings import Settings
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -167,7 +168,7 @@ def build_app(settings: Settings) -> FastAPI:
     datasets = _datasets(settings)
     return create_app(
         service,
-        history=_history(settings),
+        history=_history(settings, workers),
         access=_access(settings, audit),
         audit=audit,
         deployment=deployment,
@@ -177,7 +178,7 @@ def build_app(settings: Settings) -> FastAPI:
     )
 
 
-def _history(settings: Settings) -> History | None:
+def _history(settings: Settings, workers: Workers) -> History | None:
     from hilum.services.history import History
 
     if not settings.history:
@@ -189,6 +190,7 @@ def _history(settings: Settings) -> History | None:
         keeps_images=settings.keep_images,
         retention_days=settings.retention_days,
         is_audited=settings.audit_log,
+        is_saturated=lambda: workers.is_saturated,
     )
 
 
