@@ -19,7 +19,7 @@ HilumError
 │       TrainingUnavailable   TrainingDataInsufficient   RetrainInProgress   RunNotFound
 │       DatasetUnavailable   UploadBatchNotFound   LabelledImageNotFound   SnapshotNotFound   ImageStateConflict
 │       TestSetFrozen   HoldoutImage
-│       Registry…            Unavailable Off
+│       Registry…            Unavailable Off   HounsfieldMissing
 ├── RegistryRefused          what was asked of the registry cannot be done   exit 5
 │   └── ModelNotFound        ModelConflict   ChampionMoved   NothingToRollBackTo
 ├── AccessRefused            who asks is unknown, or may not, or asks too often
@@ -391,6 +391,12 @@ class ModelChanged(ServiceRefused):
     """Another model answered than the one that serves now."""
 
     code, status, title = "model-changed", 409, "Another model is being served"
+
+
+class HounsfieldMissing(ServiceRefused):
+    """The image is no DICOM slice whose values are Hounsfield units."""
+
+    code, status, title = "hounsfield-missing", 409, "The image has no Hounsfield units"
 
 
 class LabelInvalid(ServiceRefused):

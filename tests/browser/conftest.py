@@ -3,56 +3,47 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from page_actions import WAIT_MS
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from server_process import running_server
+
+_ROOT = Path(__file__).parents[2]
 _CHROMIUM = Path(os.environ.get("HILUM_TEST_CHROMIUM", "/usr/bin/chromium"))
-_VENDOR = Path(__file__).parents[2] / "src" / "hilum" / "web" / "static" / "vendor"
-_SERVE = "from hilum.settings import Settings; from hilum.web.server import serve; serve(Settings())"
+_VENDOR = _ROOT / "src" / "hilum" / "web" / "static" / "vendor"
 _REFUSED = "Failed to load resource: the server responded with a status of 4"
 """Chromium logs every answered 4xx as an error, also where the page handles it."""
 
 
-@pytest.fixture(scope="module")
-def origin(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a server of the tiny bundle answers."""
+expect.set_options(timeout=WAIT_MS)
+
+
+@pytest.fixture(scope="session")
+def built_pages() -> None:
+    """Skips where the pages' scripts are not built."""
     if not (_VENDOR / "chart.umd.min.js").is_file():
         pytest.skip("the page's scripts are not built: run `npm ci && npm run build`")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {"HILUM_MODEL": str(tiny_bundle), "HILUM_PORT": str(port), "HILUM_LOG_LEVEL": "error"}
-    environment |= {"HILUM_HOME": str(tmp_path_factory.mktemp("home"))}
-    process = subprocess.Popen([sys.executable, "-c", _SERVE], env=environment)
-    origin = f"http://localhost:{port}"
-    try:
-        _await_ready(origin)
-        yield origin
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
-def _await_ready(origin: str) -> None:
-    for _ in range(300):
-        try:
-            with urllib.request.urlopen(f"{origin}/health/ready", timeout=5):
-                return
-        except (URLError, ConnectionError):
-            time.sleep(0.1)
-    pytest.fail("the server was not ready within 30 s")
+@pytest.fixture(scope="session")
+def reference_server(built_pages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a server of the reference model answers, shared by all browser tests."""
+    log = tmp_path_factory.mktemp("reference") / "server.log"
+    with running_server(_ROOT / "models" / "reference", log) as server:
+        yield f"http://localhost:{server.port}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def origin(reference_server: str) -> str:
+    """Where the server of these tests answers; modules that need another one override this."""
+    return reference_server
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, headless."""
     if not _CHROMIUM.exists():
@@ -68,13 +59,14 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh profile that prefers no motion."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(WAIT_MS)
     yield context
     context.close()
 
 
 @pytest.fixture
-def page(context: BrowserContext, origin: str) -> Iterator[Page]:
-    """The page, watched: other origins, console errors, script errors and dialogs fail the test."""
+def blank(context: BrowserContext, origin: str) -> Iterator[Page]:
+    """A page not yet opened, watched: other origins, console errors, script errors and dialogs fail the test."""
     faults: list[str] = []
 
     def watch_request(request: Request) -> None:
@@ -90,6 +82,12 @@ def page(context: BrowserContext, origin: str) -> Iterator[Page]:
     page.on("console", watch_console)
     page.on("pageerror", lambda error: faults.append(f"script: {error}"))
     page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    page.goto(origin)
     yield page
     assert faults == []
+
+
+@pytest.fixture
+def page(blank: Page, origin: str) -> Page:
+    """The first page, watched."""
+    blank.goto(origin)
+    return blank

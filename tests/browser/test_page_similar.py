@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from known_bundle import phantom_png, write_known_bundle
+from server_process import running_server
 
 
 @pytest.fixture(scope="module")
-def tiny_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny bundle with a list of training slices."""
-    return write_known_bundle(tiny_bundle, tmp_path_factory.mktemp("known") / "bundle")
+def origin(built_pages: None, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a server of the tiny bundle with a list of training slices answers."""
+    folder = tmp_path_factory.mktemp("known")
+    with running_server(write_known_bundle(tiny_bundle, folder / "bundle"), folder / "server.log") as server:
+        yield f"http://localhost:{server.port}"
 
 
 def _choose(page: Page, data: bytes) -> None:
@@ -25,6 +29,7 @@ def test_look_alikes_are_listed_as_text(page: Page) -> None:
 
     expect(page.locator("#look-alikes")).to_be_visible()
     expect(page.locator("#look-alikes-list li")).to_have_count(5)
+    page.get_by_text("Most similar training slices", exact=True).click()
     first = page.locator("#look-alikes-list li").first
     expect(first).to_contain_text("Adenocarcinoma")
     expect(first).to_contain_text("1.00")

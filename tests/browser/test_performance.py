@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from page_actions import OVERFLOW
+from playwright.sync_api import Page, Route, expect
 
 from hilum.imaging.phantoms import draw_phantom
 from hilum.inference.predictor import Predictor
 from hilum.training.probes.cases import Cases
 from hilum.training.probes.findings import probe
 
-_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_ROOT = Path(__file__).parents[2]
 _SENTENCE = "The answer 'normal' changes when only <b>brightness</b> changes: 12 of 54."
 _FIGURE = {"value": 0.812, "low": 0.777, "high": 0.846, "n": 577}
 
@@ -36,10 +37,32 @@ def measured(tiny_bundle: Path) -> dict[str, Any]:
     return metrics | found | {"split_truth": truth, "external": [other], "model_version": "tiny"}
 
 
+@pytest.fixture(scope="module")
+def reference_metrics() -> dict[str, Any]:
+    """What was measured of the reference model."""
+    found: dict[str, Any] = json.loads((_ROOT / "models" / "reference" / "metrics.json").read_text())
+    return found
+
+
+@pytest.fixture
+def page(blank: Page, origin: str) -> Page:
+    """The page about performance."""
+    blank.goto(f"{origin}/performance")
+    return blank
+
+
+def _answer_metrics(route: Route, **answer: Any) -> None:
+    """Answers for the model's figures and lets the server's counters through."""
+    if "text/plain" in route.request.headers["accept"]:
+        route.continue_()
+    else:
+        route.fulfill(**answer)
+
+
 @pytest.fixture
 def shown(page: Page, measured: dict[str, Any]) -> Page:
     """The page with these metrics."""
-    page.route("**/metrics", lambda route: route.fulfill(json=measured))
+    page.route("**/metrics", lambda route: _answer_metrics(route, json=measured))
     page.reload()
     expect(page.locator("#robustness")).to_be_visible()
     return page
@@ -94,14 +117,64 @@ def test_the_heat_check_is_told_in_words(shown: Page) -> None:
 
 def test_a_narrow_screen_shows_all_of_it_without_scrolling_sideways(shown: Page) -> None:
     shown.set_viewport_size({"width": 360, "height": 740})
-    for summary in shown.locator(".measured summary").all():
+    for summary in shown.locator(".performance summary:visible").all():
         summary.click()
-    assert shown.evaluate(_OVERFLOW) <= 0
+    assert shown.evaluate(OVERFLOW) <= 0
     width = shown.locator("#regions-chart").bounding_box()
     assert width is not None
     assert 200 < width["width"] <= 360
 
 
-def test_what_was_not_probed_is_not_shown(page: Page) -> None:
-    for part in ("splits", "external", "importance", "robustness", "heat-check"):
+def test_what_was_not_measured_is_not_shown(page: Page) -> None:
+    bare = {"n": 9, "n_trained_on": 4, "accuracy": {"value": 1, "low": None, "high": None}, "model_version": "m"}
+    page.route("**/metrics", lambda route: _answer_metrics(route, json=bare))
+    page.reload()
+
+    expect(page.locator("#performance-note")).to_contain_text("also trained on 4 of them, so these figures flatter it")
+    expect(page.locator("#figures div")).to_have_count(1)
+    expect(page.locator("#figures")).to_contain_text("100.0")
+    for part in ("confusion", "classes", "roc", "calibration", "splits", "external", "importance", "robustness"):
         expect(page.locator(f"#{part}")).to_be_hidden()
+
+
+def test_an_unmeasured_model_is_said_to_be_unmeasured(page: Page) -> None:
+    missing = {"code": "metrics-missing", "title": "x", "detail": "x"}
+    page.route("**/metrics", lambda route: _answer_metrics(route, status=404, json=missing))
+    page.reload()
+
+    expect(page.locator("#performance-note")).to_contain_text("was not measured")
+    expect(page.locator("#performance-state")).to_contain_text("hilum evaluate")
+
+
+def test_the_reference_models_figures_are_shown(page: Page, reference_metrics: dict[str, Any]) -> None:
+    expect(page.locator("#figures")).to_contain_text(f"{reference_metrics['accuracy']['value'] * 100:.1f}\u00a0%")
+    expect(page.locator("#performance-note")).to_contain_text("315 slices of chest-ct-scan-images (test)")
+    expect(page.locator("#classes-rows tr")).to_have_count(4)
+    drawn = page.evaluate("Chart.getChart('roc-chart').data.datasets.map(({ data }) => data.length)")
+    assert drawn[:4] == [len(one["roc"]) for one in reference_metrics["per_class"]]
+    points = page.evaluate("Chart.getChart('reliability-chart').data.datasets[0].data.map(({ y }) => y)")
+    assert points == pytest.approx([one["accuracy"] for one in reference_metrics["reliability"] if one["n"]])
+    losses = page.evaluate("Chart.getChart('loss-chart').data.datasets[1].data.map(({ y }) => y)")
+    assert losses == pytest.approx([one["val_loss"] for one in reference_metrics["training_history"]])
+    counts = page.evaluate("Chart.getChart('distribution-chart').data.datasets.map(({ data }) => data)")
+    assert sorted(map(sum, counts)) == sorted(
+        sum(split.values()) for split in reference_metrics["class_distribution"].values()
+    )
+
+
+def test_a_cell_of_the_confusion_matrix_shows_the_slices_judged_so(page: Page, origin: str, slice_png: bytes) -> None:
+    answer = page.request.post(
+        f"{origin}/predict", multipart={"file": {"name": "a.png", "mimeType": "image/png", "buffer": slice_png}}
+    ).json()
+    page.get_by_role("button", name="Large cell carcinoma called normal").click()
+    expect(page.locator("#confusion-slices")).to_contain_text("Nobody has judged an answer here so yet")
+    page.request.post(f"{origin}/predictions/{answer['id']}/feedback", data={"confirmed_class": "adenocarcinoma"})
+    page.get_by_role("button", name="Adenocarcinoma called squamous cell carcinoma").click()
+    expect(page.locator("#confusion-slices h3")).to_contain_text("Shows adenocarcinoma, called squamous cell carcinoma")
+    expect(page.locator(f"#confusion-slices a[href$='{answer['id']}'] img")).to_be_visible()
+
+
+def test_the_server_tells_how_fast_it_answers(page: Page) -> None:
+    expect(page.locator("#service-figures")).to_contain_text("Slices answered")
+    expect(page.locator("#service-rows tr")).to_have_count(4)
+    expect(page.locator("#service-note")).to_contain_text("Since it started")

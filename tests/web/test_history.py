@@ -89,9 +89,32 @@ def test_filters(client: TestClient, pictures: list[bytes]) -> None:
     assert len(client.get("/predictions", params={"since": past, "until": future}).json()["predictions"]) == 5
 
 
+def test_predictions_are_found_by_feedback_and_by_how_they_begin(client: TestClient, pictures: list[bytes]) -> None:
+    answers = [ask(client, data) for data in pictures]
+    agreed, corrected = answers[0], answers[1]
+    other = next(name for name in corrected["probabilities"] if name != corrected["predicted_class"])
+    for answer, name in ((agreed, agreed["predicted_class"]), (corrected, other)):
+        client.post(f"/predictions/{answer['id']}/feedback", json={"confirmed_class": name})
+
+    def found(**query: str) -> set[str]:
+        return {item["id"] for item in client.get("/predictions", params=query).json()["predictions"]}
+
+    assert found(feedback="agrees") == {agreed["id"]}
+    assert found(feedback="differs") == {corrected["id"]}
+    assert found(feedback="none") == {one["id"] for one in answers[2:]}
+    assert found(confirmed_class=other, predicted_class=corrected["predicted_class"]) == {corrected["id"]}
+    digest = hashlib.sha256(pictures[2]).hexdigest()
+    for begin in (answers[2]["id"], answers[2]["id"][:13], answers[2]["id"].upper(), digest, digest[:12]):
+        assert found(search=begin) == {answers[2]["id"]}
+    assert found(search="0" * 64) == set()
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [
+        ("search=%25", "request-invalid"),
+        ("search=" + "0" * 65, "request-invalid"),
+        ("feedback=maybe", "request-invalid"),
         ("limit=0", "request-invalid"),
         ("limit=201", "request-invalid"),
         ("limit=x", "request-invalid"),

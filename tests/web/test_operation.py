@@ -13,7 +13,7 @@ from web_serving import HeldPredictor, serving
 
 from hilum.services.model import ServedModel, load_model
 from hilum.services.prediction import PredictionService
-from hilum.web.access_table import routes_of
+from hilum.web.access_table import PAGES, routes_of
 from hilum.web.logs import JsonFormatter, log_config
 from hilum.web.negotiation import preferred
 
@@ -174,7 +174,7 @@ def test_samples_can_be_classified(client: TestClient, number: int) -> None:
 
 def test_every_route_is_documented(client: TestClient) -> None:
     schema = client.get("/openapi.json").json()
-    pages = {"/", "/docs", "/sign-in", "/static", "/openapi.json"}
+    pages = {*PAGES, "/docs", "/sign-in", "/static", "/openapi.json"}
     routes = [(path, method) for path, method in routes_of(client.app.routes) if path not in pages]  # type: ignore[attr-defined]
     assert len(routes) >= 19
 

@@ -80,6 +80,26 @@ class DicomSlice:
         return f"{self.photometric};{self.coding.bits_stored}{'s' if self.coding.is_signed else 'u'}"
 
 
+def read_hounsfield(data: bytes, limits: Limits) -> NDArray[np.int16]:
+    """Reads a CT slice over its whole range, for a viewer with a window of its own.
+
+    Returns:
+        (H, W) Hounsfield units; padding, and what does not fit 16 bits, is at the end of their range.
+
+    Raises:
+        InputRejected: as for `read_dicom`, and where greys are stored inverted, whose window would mean another thing.
+    """
+    frame = read_dicom(data, limits)
+    if frame.photometric == "MONOCHROME1":
+        raise DicomPhotometric("The slice stores its greys inverted (MONOCHROME1) and cannot be windowed.")
+    ends = np.iinfo(np.int16)
+    hounsfield = frame.stored * np.float64(frame.slope) + frame.intercept
+    units = np.clip(np.rint(hounsfield), ends.min, ends.max).astype(np.int16)
+    if frame.padding is not None:
+        units[frame.padding] = ends.min
+    return units
+
+
 def read_dicom(data: bytes, limits: Limits) -> DicomSlice:
     """Reads a CT slice.
 

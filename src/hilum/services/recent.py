@@ -37,9 +37,9 @@ class RecentPrediction:
         preview = grey_picture(prediction.ct_slice.pixels, max_side=PREVIEW_SIDE)
         return cls(explanation_of(prediction), preview, prediction.predicted_class)
 
-    def slice_png(self) -> bytes:
-        """The slice as a grey PNG."""
-        return encode_png(self.preview)
+    def slice_png(self, side: int = PREVIEW_SIDE) -> bytes:
+        """The slice as a grey PNG, its long side at most `side`."""
+        return encode_png(grey_picture(self.preview, max_side=side))
 
     def heat_map_png(self) -> bytes:
         """The heat map as an RGBA PNG of the slice's proportions."""

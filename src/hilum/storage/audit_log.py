@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, insert, select, text, update
 
 from hilum.storage.audit_chain import AuditEvent, Head, NewEvent, chained
-from hilum.storage.tables import AuditEventRow, Base
+from hilum.storage.tables import AuditEventRow, AuditHeadRow
 
 _PAGE = 1000
 _ONLY = 1
-_EVENTS, _HEADS = Base.metadata.tables["audit_events"], Base.metadata.tables["audit_head"]
-
-# Made once: SQLAlchemy takes longer to put a statement together than SQLite to carry it out.
-_ADD = _EVENTS.insert()
-_HEAD = select(_HEADS.c.sequence, _HEADS.c.digest).where(_HEADS.c.id == _ONLY)
-_LOCKED_HEAD = _HEAD.with_for_update()  # SQLite ignores FOR UPDATE
-_MOVE_HEAD = _HEADS.update().where(_HEADS.c.id == _ONLY).values(sequence=bindparam("at"), digest=bindparam("by"))
 
 
 def append(connection: Connection, events: Sequence[NewEvent]) -> Head:
@@ -34,9 +28,11 @@ def append(connection: Connection, events: Sequence[NewEvent]) -> Head:
     if not events:
         return head
     added = chained(head, datetime.now(UTC), events)
-    connection.execute(_ADD, [vars(event) for event in added])
+    connection.execute(insert(AuditEventRow), [asdict(event) for event in added])
     head = Head(added[-1].sequence, added[-1].digest)
-    connection.execute(_MOVE_HEAD, {"at": head.sequence, "by": head.digest})
+    connection.execute(
+        update(AuditHeadRow).where(AuditHeadRow.id == _ONLY).values(sequence=head.sequence, digest=head.digest)
+    )
     return head
 
 
@@ -48,7 +44,8 @@ def freeze(connection: Connection) -> None:
 
 def head_of(connection: Connection) -> Head | None:
     """Where the log says that it ends; None where that row was deleted."""
-    row = connection.execute(_HEAD).one_or_none()
+    columns = (AuditHeadRow.sequence, AuditHeadRow.digest)
+    row = connection.execute(select(*columns).where(AuditHeadRow.id == _ONLY)).one_or_none()
     return Head(row.sequence, row.digest) if row is not None else None
 
 
@@ -64,5 +61,7 @@ def events(connection: Connection, *, after: int = 0) -> Iterator[AuditEvent]:
 
 
 def _locked_head(connection: Connection) -> Head:
-    row = connection.execute(_LOCKED_HEAD).one()
+    columns = (AuditHeadRow.sequence, AuditHeadRow.digest)
+    statement = select(*columns).where(AuditHeadRow.id == _ONLY).with_for_update()  # SQLite ignores FOR UPDATE
+    row = connection.execute(statement).one()
     return Head(row.sequence, row.digest)

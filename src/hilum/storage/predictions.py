@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, delete, insert, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, literal, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.storage.tables import FeedbackRow, PredictionRow, ProvenanceRow
@@ -47,6 +47,9 @@ class PredictionFilter:
 
     Attributes:
         since, until: bounds on `created_at`, the first included, the last not.
+        confirmed_class: what a person confirmed.
+        feedback: `none` was given, or it `agrees` with the answer or `differs`.
+        search: how the id or the image's sha256 begins, in hexadecimal digits.
     """
 
     predicted_class: str | None = None
@@ -54,14 +57,15 @@ class PredictionFilter:
     model_version: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    confirmed_class: str | None = None
+    feedback: Literal["none", "agrees", "differs"] | None = None
+    search: str | None = None
 
 
 Place = tuple[datetime, uuid.UUID]
 """Where a prediction stands in the order of time; the id decides between equal times."""
 
 _TABLE = PredictionRow.__table__
-_NAMES = tuple(column.name for column in _TABLE.c)
-_ADD = PredictionRow.metadata.tables["predictions"].insert()
 _COLUMNS = (*_TABLE.c, FeedbackRow.confirmed_class)
 
 
@@ -79,9 +83,10 @@ def find_provenance(connection: Connection, digest: str) -> dict[str, Any] | Non
 
 def add(connection: Connection, predictions: Sequence[StoredPrediction]) -> None:
     """Adds predictions whose provenance is kept."""
-    rows = [{name: getattr(prediction, name) for name in _NAMES} for prediction in predictions]
+    names = [column.name for column in _TABLE.c]
+    rows = [{name: getattr(prediction, name) for name in names} for prediction in predictions]
     if connection.dialect.name == "sqlite":
-        connection.execute(_ADD, rows)
+        connection.execute(insert(PredictionRow), rows)
         return
     for start in range(0, len(rows), _AT_ONCE):  # a statement a row would cost a round trip each
         connection.execute(insert(PredictionRow).values(rows[start : start + _AT_ONCE]))
@@ -153,6 +158,7 @@ def _filtered(statement: Select[Any], wanted: PredictionFilter) -> Select[Any]:
         (PredictionRow.predicted_class, wanted.predicted_class),
         (PredictionRow.decision, wanted.decision),
         (PredictionRow.model_version, wanted.model_version),
+        (FeedbackRow.confirmed_class, wanted.confirmed_class),
     ):
         if value is not None:
             statement = statement.where(column == value)
@@ -160,7 +166,27 @@ def _filtered(statement: Select[Any], wanted: PredictionFilter) -> Select[Any]:
         statement = statement.where(PredictionRow.created_at >= wanted.since)
     if wanted.until is not None:
         statement = statement.where(PredictionRow.created_at < wanted.until)
+    if wanted.feedback is not None:
+        statement = statement.where(_FEEDBACK[wanted.feedback])
+    if wanted.search is not None:
+        statement = statement.where(_begins(wanted.search))
     return statement
+
+
+_FEEDBACK = {
+    "none": FeedbackRow.confirmed_class.is_(None),
+    "agrees": FeedbackRow.confirmed_class == PredictionRow.predicted_class,
+    "differs": FeedbackRow.confirmed_class != PredictionRow.predicted_class,
+}
+
+
+def _begins(digits: str) -> ColumnElement[bool]:
+    """Ids and hashes that begin with `digits`: as ranges, which an index answers."""
+    low, high = digits.ljust(32, "0"), digits.ljust(32, "f")
+    by_hash = PredictionRow.image_sha256.between(digits, digits.ljust(64, "f"))
+    if len(digits) > 32:
+        return by_hash
+    return or_(PredictionRow.id.between(uuid.UUID(low), uuid.UUID(high)), by_hash)
 
 
 def _prediction(row: Row[Any]) -> StoredPrediction:

@@ -14,10 +14,13 @@ from hilum.services.access import Role
 PUBLIC = None
 """Anyone: what a probe, a browser that is to sign in, or the reader of a problem document must reach."""
 
+PAGES = ("/", "/history", "/performance")
+"""The dashboard. A page shows no data of its own: what it asks the API for needs the roles of those routes."""
+
 _Row = dict[str, Role | None]
 
 ACCESS: dict[str, _Row] = {
-    "/": {"GET": Role.PREDICT},
+    **{page: {"GET": Role.PREDICT} for page in PAGES},
     "/sign-in": {"GET": PUBLIC},
     "/sessions": {"POST": PUBLIC},
     "/sessions/current": {"DELETE": Role.PREDICT},
@@ -41,9 +44,8 @@ ACCESS: dict[str, _Row] = {
     "/predictions/{prediction_id}/receipt": {"GET": Role.PREDICT},
     "/predictions/{prediction_id}/explanation": {"GET": Role.PREDICT},
     "/predictions/{prediction_id}/slice": {"GET": Role.PREDICT},
+    "/predictions/{prediction_id}/hounsfield.npy": {"GET": Role.PREDICT},
     "/predictions/{prediction_id}/feedback": {"POST": Role.ANNOTATE},
-    "/upload-data": {"POST": Role.ANNOTATE},
-    "/upload-batches/{batch_id}": {"GET": Role.ANNOTATE},
     "/retrain": {"POST": Role.ADMINISTER},
     "/training-runs": {"GET": Role.PREDICT},
     "/training-runs/{run_id}": {"GET": Role.PREDICT},

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hilum.errors import AccessRefused, CredentialsMissing, HilumError, KeyInvalid
 from hilum.services.access import OPEN_CALLER, Access, Caller
 from hilum.services.keys import holds_key
-from hilum.web.access_table import Need, need_of
+from hilum.web.access_table import PAGES, Need, need_of
 from hilum.web.cross_site import is_cross_site
 from hilum.web.negotiation import preferred
 from hilum.web.problems import problem_response
@@ -137,4 +137,4 @@ def _bearer(authorization: str) -> str:
 def _is_page(scope: Scope, headers: Headers) -> bool:
     accept = headers.get("accept")
     wants_page = accept is not None and preferred(accept, ("application/json", "text/html")) == "text/html"
-    return scope["method"] == "GET" and scope["path"] == "/" and wants_page
+    return scope["method"] == "GET" and scope["path"] in PAGES and wants_page

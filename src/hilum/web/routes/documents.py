@@ -1,40 +1,27 @@
-"""What people read: the page, the API's documentation, problem types and synthetic samples."""
+"""What people read: the API's documentation, problem types and synthetic samples."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
-from fastapi.templating import Jinja2Templates
 
 from hilum.services.samples import SAMPLE_SEEDS, sample_png
-from hilum.web.auth import caller_of
 from hilum.web.negotiation import preferred
 from hilum.web.problems import problem_types
 from hilum.web.refusals import NotFound
 from hilum.web.routes.openapi import also_as, problems
+from hilum.web.routes.pages import shown, templates
 from hilum.web.schemas import ProblemTypeAnswer
 
 router = APIRouter()
-
-_templates = Jinja2Templates(Path(__file__).resolve().parent.parent / "templates")
-
-
-@router.get("/", response_class=HTMLResponse, include_in_schema=False)
-async def page(request: Request) -> Response:
-    """The page to try the model in a browser."""
-    return _templates.TemplateResponse(
-        request, "predict.html", _shown(request, "predict") | {"samples": sorted(SAMPLE_SEEDS)}
-    )
 
 
 @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
 async def docs(request: Request) -> Response:
     """The API's documentation, without anything from another origin."""
-    return _templates.TemplateResponse(request, "docs.html", _shown(request, "docs"))
+    return templates.TemplateResponse(request, "docs.html", shown(request, "docs"))
 
 
 @router.get("/problems", tags=["problems"])
@@ -55,7 +42,7 @@ async def describe_problem(slug: str, request: Request) -> Response:
     if kind is None:
         raise NotFound("there is no such problem type; GET /problems lists them")
     if preferred(request.headers.get("accept"), ("application/json", "text/html")) == "text/html":
-        return _templates.TemplateResponse(request, "problem.html", _shown(request, "docs") | {"kind": kind})
+        return templates.TemplateResponse(request, "problem.html", shown(request, "docs") | {"kind": kind})
     return Response(ProblemTypeAnswer(**asdict(kind)).model_dump_json(), media_type="application/json")
 
 
@@ -70,9 +57,3 @@ def sample(number: int) -> Response:
     if number not in SAMPLE_SEEDS:
         raise NotFound(f"there are samples 1 to {len(SAMPLE_SEEDS)}")
     return Response(sample_png(number), media_type="image/png", headers={"Cache-Control": "public, max-age=3600"})
-
-
-def _shown(request: Request, here: str) -> dict[str, Any]:
-    """What every page shows: where one is, and who is signed in."""
-    caller = caller_of(request)
-    return {"here": here, "signed_in": caller if caller is not None and caller.is_session else None}

@@ -28,13 +28,25 @@ _Text = Annotated[str | None, Query(max_length=200, pattern=_PRINTABLE)]
 
 
 def _wanted(
+    *,
     predicted_class: _Text = None,
     decision: Literal["confident", "review"] | None = None,
     model_version: _Text = None,
     since: Annotated[datetime | None, Query(description="first moment, such as 2026-11-01; UTC without a zone")] = None,
     until: Annotated[datetime | None, Query(description="first moment after, such as 2026-12-01")] = None,
+    confirmed_class: _Text = None,
+    feedback: Annotated[
+        Literal["none", "agrees", "differs"] | None, Query(description="what a person said of the answer")
+    ] = None,
+    search: Annotated[
+        str | None,
+        Query(max_length=64, pattern="^[0-9a-fA-F-]+$", description="how the id, or the image's sha256, begins"),
+    ] = None,
 ) -> PredictionFilter:
-    return PredictionFilter(predicted_class, decision, model_version, _in_utc(since), _in_utc(until))
+    return PredictionFilter(
+        predicted_class, decision, model_version, _in_utc(since), _in_utc(until), confirmed_class, feedback,
+        search.replace("-", "").lower() if search is not None else None,
+    )  # fmt: skip
 
 
 WantedDep = Annotated[PredictionFilter, Depends(_wanted)]

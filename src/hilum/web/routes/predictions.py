@@ -11,10 +11,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from hilum.services.explanations import show
+from hilum.services.pictures import MOST_SIDE, hounsfield_npy, slice_png
 from hilum.services.prediction import MOST_LOOK_ALIKES
+from hilum.services.recent import PREVIEW_SIDE
 from hilum.web.answers import answer_file
 from hilum.web.auth import actor_of
-from hilum.web.dependencies import ContextDep
+from hilum.web.dependencies import ContextDep, HistoryDep
 from hilum.web.negotiation import preferred
 from hilum.web.reports import DICOM, reference_of, report_of_slice
 from hilum.web.routes.openapi import FILE_BODY, also_as, problems
@@ -74,9 +76,24 @@ async def explanation(prediction_id: str, request: Request, context: ContextDep)
 @router.get(
     "/predictions/{prediction_id}/slice",
     response_class=Response,
-    responses=also_as("image/png") | problems(404, 409, 410, 503),
+    responses=also_as("image/png") | problems(404, 410, 422, 503),
 )
-async def decoded_slice(prediction_id: str, context: ContextDep) -> Response:
+async def decoded_slice(
+    prediction_id: str,
+    context: ContextDep,
+    side: Annotated[int, Query(ge=16, le=MOST_SIDE, description="the long side, at most, in pixels")] = PREVIEW_SIDE,
+) -> Response:
     """Shows the decoded slice as a grey PNG, so that DICOM and TIFF can be seen in a browser."""
-    picture = await show(context.service, context.history, prediction_id, lambda recent: recent.slice_png())
+    picture = await slice_png(context.service, context.history, prediction_id, side=side)
     return Response(picture, media_type="image/png")
+
+
+@router.get(
+    "/predictions/{prediction_id}/hounsfield.npy",
+    response_class=Response,
+    responses=also_as("application/octet-stream") | problems(404, 409, 410, 503),
+)
+async def hounsfield(prediction_id: str, context: ContextDep, history: HistoryDep) -> Response:
+    """Gives a DICOM slice in Hounsfield units, int16 rows as `numpy.load` reads them, to set a window on."""
+    values = await hounsfield_npy(context.service, history, prediction_id)
+    return Response(values, media_type="application/octet-stream")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from fastapi.templating import Jinja2Templates
 from pydantic import ValidationError
 
 from hilum.web.auth import (
@@ -20,11 +17,10 @@ from hilum.web.auth import (
 from hilum.web.dependencies import ContextDep
 from hilum.web.refusals import RequestInvalid
 from hilum.web.routes.openapi import json_body, problems
+from hilum.web.routes.pages import templates
 from hilum.web.schemas import SignInRequest
 
 router = APIRouter()
-
-_templates = Jinja2Templates(Path(__file__).resolve().parent.parent / "templates")
 
 
 @router.get("/sign-in", response_class=HTMLResponse, include_in_schema=False)
@@ -32,7 +28,7 @@ async def sign_in_page(request: Request) -> Response:
     """The page that asks for a key; whoever needs none is sent on."""
     if caller_of(request) is not None:
         return RedirectResponse("/", 303)
-    return _templates.TemplateResponse(request, "sign-in.html", {"here": "sign-in"})
+    return templates.TemplateResponse(request, "sign-in.html", {"here": "sign-in"})
 
 
 @router.post(

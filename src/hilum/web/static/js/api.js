@@ -13,8 +13,9 @@ const UNREACHABLE = {
   detail: "The connection failed before an answer came.",
   remedy: "Check that hilum is running, then try again.",
 };
+const JSON_TYPE = { "Content-Type": "application/json" };
 
-async function request(address, options) {
+async function request(address, options = {}) {
   let response;
   try {
     response = await fetch(address, options);
@@ -23,7 +24,9 @@ async function request(address, options) {
     throw new Refusal(UNREACHABLE);
   }
   if (response.ok) return response;
-  throw new Refusal(await problemOf(response));
+  const problem = await problemOf(response);
+  if (problem.code === "credentials-missing") location.assign("/sign-in");
+  throw new Refusal(problem);
 }
 
 async function problemOf(response) {
@@ -34,6 +37,32 @@ async function problemOf(response) {
   }
 }
 
+/** An address with those of `query` that say something. */
+export function address(path, query = {}) {
+  const said = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const written = new URLSearchParams(said).toString();
+  return written ? `${path}?${written}` : path;
+}
+
+export async function getJson(path, query = {}, options = {}) {
+  const response = await request(address(path, query), { ...options, headers: { Accept: "application/json" } });
+  return response.json();
+}
+
+/** Sends JSON; resolves to the answer's JSON, or null where it has none. */
+export async function sendJson(method, path, body = undefined) {
+  const said = body === undefined ? {} : { headers: JSON_TYPE, body: JSON.stringify(body) };
+  const response = await request(path, { method, ...said });
+  const text = await response.text();
+  return text ? JSON.parse(text) : null;
+}
+
+/** Sends a multipart form; resolves to the answer's JSON. */
+export async function sendForm(path, form, signal = undefined) {
+  const response = await request(path, { method: "POST", body: form, signal });
+  return response.json();
+}
+
 const LOOK_ALIKES = 5;
 let knowsLookAlikes = false;
 
@@ -41,8 +70,7 @@ let knowsLookAlikes = false;
 async function wantedLookAlikes() {
   if (knowsLookAlikes) return LOOK_ALIKES;
   try {
-    const response = await request("/limits", { headers: { Accept: "application/json" } });
-    knowsLookAlikes = (await response.json()).look_alikes >= LOOK_ALIKES;
+    knowsLookAlikes = (await limits()).look_alikes >= LOOK_ALIKES;
   } catch {
     return 0;
   }
@@ -51,27 +79,49 @@ async function wantedLookAlikes() {
 
 /** Sends one file; resolves to the answer or rejects with a Refusal. */
 export async function classify(blob, name, signal) {
-  const body = new FormData();
-  body.append("file", blob, name);
-  const similar = await wantedLookAlikes();
-  const response = await request(similar ? `/predict?similar=${similar}` : "/predict", { method: "POST", body, signal });
-  return response.json();
+  const form = new FormData();
+  form.append("file", blob, name);
+  return sendForm(address("/predict", { similar: (await wantedLookAlikes()) || null }), form, signal);
+}
+
+/** Sends a zip of slices; resolves to a result or a problem for each. */
+export async function classifyZip(blob, name, signal) {
+  const form = new FormData();
+  form.append("files", blob, name);
+  return sendForm("/predict/batch", form, signal);
 }
 
 /** What a person can do about a problem, or an empty string. */
 export async function remedyFor(problem) {
   if (problem.remedy || !problem.code) return problem.remedy ?? "";
   try {
-    const response = await request(`/problems/${encodeURIComponent(problem.code)}`, { headers: { Accept: "application/json" } });
-    return (await response.json()).remedy;
+    return (await getJson(`/problems/${encodeURIComponent(problem.code)}`)).remedy;
   } catch {
     return "";
   }
 }
 
-export async function measuredPerformance() {
-  const response = await request("/metrics", { headers: { Accept: "application/json" } });
-  return response.json();
+export const limits = () => getJson("/limits");
+export const health = () => getJson("/health");
+export const measuredPerformance = () => getJson("/metrics");
+export const predictionAddress = (id, part = "") => `/predictions/${encodeURIComponent(id)}${part}`;
+export const sliceAddress = (id, side) => address(predictionAddress(id, "/slice"), { side });
+export const heatMapAddress = (id) => predictionAddress(id, "/explanation");
+export const prediction = (id) => getJson(predictionAddress(id));
+
+/** A slice in Hounsfield units, as a NumPy file. */
+export async function hounsfield(id) {
+  const response = await request(predictionAddress(id, "/hounsfield.npy"));
+  return response.arrayBuffer();
+}
+
+/** Keeps what a person says a slice shows. */
+export const confirmClass = (id, name) => sendJson("POST", predictionAddress(id, "/feedback"), { confirmed_class: name });
+
+/** The process's counters as Prometheus text. */
+export async function serviceCounters() {
+  const response = await request("/metrics", { headers: { Accept: "text/plain" } });
+  return response.text();
 }
 
 export async function sample(number) {
@@ -79,15 +129,7 @@ export async function sample(number) {
   return response.blob();
 }
 
-export const sliceAddress = (id) => `/predictions/${encodeURIComponent(id)}/slice`;
-export const heatMapAddress = (id) => `/predictions/${encodeURIComponent(id)}/explanation`;
-
 /** Opens a session with an API key; rejects with a Refusal where it is not valid. */
-export async function signIn(key) {
-  const headers = { "Content-Type": "application/json" };
-  await request("/sessions", { method: "POST", headers, body: JSON.stringify({ key }) });
-}
+export const signIn = (key) => sendJson("POST", "/sessions", { key });
 
-export async function signOut() {
-  await request("/sessions/current", { method: "DELETE" });
-}
+export const signOut = () => sendJson("DELETE", "/sessions/current");

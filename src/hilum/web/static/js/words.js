@@ -65,3 +65,30 @@ function reviewNote(codes) {
   if (warnings.length > 0) return "Something about this picture is unusual, see the warning below; the answer should not stand alone.";
   return "The model is not sure enough to stand alone; weigh the alternatives below.";
 }
+
+/** A server's words as a sentence. */
+export function sentence(text) {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}
+
+const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+
+/** A moment of ISO 8601 in this browser's zone; nothing for none. */
+export function moment(iso) {
+  return iso ? MOMENT.format(new Date(iso)) : "";
+}
+
+/** 83.4 s as “1 min 23 s”. */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole}\u00a0s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes}\u00a0min ${whole % 60}\u00a0s`;
+  return `${Math.floor(minutes / 60)}\u00a0h ${minutes % 60}\u00a0min`;
+}
+
+/** “1 slice”, “2,000 slices”. */
+export function count(number, one, many = `${one}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}

@@ -1,0 +1,37 @@
+// Puts a chart on a canvas in the page's colours, and again when these change. Knows Chart.js, not what is shown.
+
+const drawn = new Map();
+
+export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+export const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** Colour of the n-th series; there are six. */
+export const series = (index) => colour(`--series-${(index % 6) + 1}`);
+
+/** Type for axes and legends. */
+export const text = () => ({ color: colour("--ink-soft"), font: { family: colour("--sans"), size: 13 } });
+
+/** An axis in the page's colours. */
+export const axis = (more = {}) => {
+  const { title, ticks, ...rest } = more;
+  return {
+    grid: { color: colour("--line") },
+    border: { color: colour("--line") },
+    ticks: { ...text(), maxTicksLimit: 6, ...ticks },
+    title: title ? { display: true, text: title, ...text() } : { display: false },
+    ...rest,
+  };
+};
+
+/** Draws `settings()` on `canvas`, replacing what was there. */
+export function plot(canvas, settings) {
+  drawn.get(canvas)?.chart.destroy();
+  const chart = new window.Chart(canvas, settings());
+  drawn.set(canvas, { chart, settings });
+  return chart;
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const [canvas, { settings }] of drawn) plot(canvas, settings);
+});
