@@ -28,25 +28,11 @@ from hilum.errors import (
     HilumError,
     UnsupportedMediaType,
 )
-
-
-def pack(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED, comment: bytes = b"") -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, data in members:
-            archive.writestr(zipfile.ZipInfo(name), data, method)
-        archive.comment = comment
-    return buffer.getvalue()
+from zip_files import pack, patch
 
 
 def unpack(data: bytes, limits: ArchiveLimits | None = None) -> dict[str, bytes]:
     return {member.name: member.data for member in read_members(io.BytesIO(data), limits)}
-
-
-def patch(data: bytes, signature: bytes, offset: int, value: bytes, *, last: bool = False) -> bytes:
-    """Overwrites a field of the first (or last) record with this signature."""
-    at = (data.rfind if last else data.find)(signature) + offset
-    return data[:at] + value + data[at + len(value) :]
 
 
 ONE = pack(("normal/a.png", b"x" * 1000))

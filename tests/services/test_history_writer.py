@@ -55,6 +55,34 @@ def test_each_entry_gets_its_own_receipt_and_what_waits_shares_a_commit(ledger: 
     writer.close()
 
 
+def test_while_every_core_is_busy_a_commit_waits_for_more(ledger: Ledger) -> None:
+    writer = GroupWriter(ledger.commit, is_saturated=lambda: True, gather_s=0.3)
+    writer.start()
+
+    async def write() -> list[str | None]:
+        first = asyncio.create_task(writer.write(0))
+        await asyncio.sleep(0.05)
+        assert ledger.groups == []
+        return await asyncio.gather(first, *(writer.write(entry) for entry in range(1, 5)))
+
+    assert asyncio.run(write()) == [f"kept {entry}" for entry in range(5)]
+    assert ledger.groups == [[0, 1, 2, 3, 4]]
+    writer.close()
+
+
+def test_closing_does_not_wait_for_more(ledger: Ledger) -> None:
+    writer = GroupWriter(ledger.commit, is_saturated=lambda: True, gather_s=600)
+    writer.start()
+
+    async def write() -> str | None:
+        waiting = asyncio.create_task(writer.write(0))
+        await asyncio.sleep(0.05)
+        writer.close()
+        return await waiting
+
+    assert asyncio.run(write()) == "kept 0"
+
+
 def test_nothing_is_acknowledged_before_it_is_committed(ledger: Ledger) -> None:
     writer = GroupWriter(ledger.commit)
     writer.start()

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from hilum.inference.predictor import Prediction
+from hilum.services.dataset_desk import DatasetDesk
 from hilum.services.history import History
 from hilum.services.model import ServedModel, load_model
 from hilum.services.prediction import PredictionService
@@ -31,12 +32,13 @@ def serving(
     service: PredictionService,
     *,
     history: History | None = None,
+    datasets: DatasetDesk | None = None,
     limits: UploadLimits | None = None,
     raises: bool = True,
     is_ready: bool = True,
 ) -> Iterator[TestClient]:
     """A client of an app around `service`, once its model is loaded."""
-    app = create_app(service, history=history, upload_limits=limits, allowed_hosts=HOSTS)
+    app = create_app(service, history=history, datasets=datasets, upload_limits=limits, allowed_hosts=HOSTS)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=raises) as client:
         if is_ready:
             service.loaded.wait(10)

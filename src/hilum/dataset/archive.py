@@ -9,7 +9,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -25,7 +25,7 @@ from hilum.errors import (
     DatasetInvalid,
 )
 
-__all__ = ["ArchiveLimits", "ArchiveMember", "extract_archive", "read_members"]
+__all__ = ["ArchiveLimits", "ArchiveMember", "extract_archive", "member_names", "read_members"]
 
 _CHUNK = 256 * 1024
 _RATIO_FROM = 10_000_000
@@ -50,8 +50,21 @@ class ArchiveMember:
     data: bytes
 
 
-def read_members(file: BinaryIO, limits: ArchiveLimits | None = None) -> Iterator[ArchiveMember]:
+def member_names(file: BinaryIO, limits: ArchiveLimits | None = None) -> list[str]:
+    """Names the files that `read_members` gives, in the zip's own order, and unpacks none.
+
+    Raises:
+        UnsupportedMediaType, InputRejected: as `read_members`, where the directory tells.
+    """
+    return [name for _, name in _listed(open_checked(file, limits or ArchiveLimits()))]
+
+
+def read_members(
+    file: BinaryIO, limits: ArchiveLimits | None = None, *, is_wanted: Callable[[str], bool] | None = None
+) -> Iterator[ArchiveMember]:
     """Unpacks a zip's files one at a time, in its own order; what operating systems leave behind is passed over.
+
+    Where `is_wanted` is given, only files whose name it accepts are unpacked.
 
     Sizes are counted and not believed. Where an error is raised, the whole archive is to be refused, also what was
     yielded before.
@@ -63,19 +76,18 @@ def read_members(file: BinaryIO, limits: ArchiveLimits | None = None) -> Iterato
     limits = limits or ArchiveLimits()
     archive = open_checked(file, limits)
     file_size = file.seek(0, 2)
-    parts_of = {id(info): _safe_parts(info) for info in archive.infolist()}
-    names, total = _UniqueNames(), 0
-    for info in archive.infolist():
-        parts = parts_of[id(info)]
-        if info.is_dir() or not parts or any(is_junk(part) for part in parts):
+    total = 0
+    for info, name in _listed(archive):
+        if is_wanted is not None and not is_wanted(name):
             continue
         data = _read(archive, info, limits)
         total += len(data)
         if total > limits.total_bytes or (total > _RATIO_FROM and total > limits.ratio * file_size):
             raise _too_large(min(limits.total_bytes, limits.ratio * file_size), total)
-        if data.startswith((b"PK\3\4", b"PK\5\6")) and not parts[-1].casefold().endswith(_OFFICE):
-            raise ArchiveNested(f"The archive holds another one ({parts[-1]!r}); unpack that one first.")
-        yield ArchiveMember(names.take(parts), data)
+        base = name.rpartition("/")[2]
+        if data.startswith((b"PK\3\4", b"PK\5\6")) and not base.casefold().endswith(_OFFICE):
+            raise ArchiveNested(f"The archive holds another one ({base!r}); unpack that one first.")
+        yield ArchiveMember(name, data)
 
 
 def extract_archive(archive: Path, to: Path | None = None, *, limits: ArchiveLimits | None = None) -> Path:
@@ -120,6 +132,15 @@ def extract_archive(archive: Path, to: Path | None = None, *, limits: ArchiveLim
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _listed(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
+    """Each file with a name that is safe and unique, without what operating systems leave behind."""
+    names, listed = _UniqueNames(), []
+    for info, parts in [(info, _safe_parts(info)) for info in archive.infolist()]:
+        if not info.is_dir() and parts and not any(is_junk(part) for part in parts):
+            listed.append((info, names.take(parts)))
+    return listed
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: ArchiveLimits) -> bytes:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hilum.dataset.manifest import DatasetManifest
-from hilum.errors import ArchiveNoUsableImages, SnapshotNotFound, UploadBatchNotFound
+from hilum.errors import ArchiveNoUsableImages, SnapshotNotFound, UnsupportedMediaType, UploadBatchNotFound
 from hilum.services import audit_log as audit
 from hilum.services import snapshots
+from hilum.services.candidates import Candidate, tally
 from hilum.services.image_pool import FingerprintFile, ImagePool
 from hilum.services.image_reading import ImageReader, IncomingFile
-from hilum.services.intake import Candidate, Intake, IntakeRules, tally
+from hilum.services.intake import Intake, IntakeRules
 from hilum.services.model import SlicePredictor
 from hilum.storage import dataset_snapshots, labelled_images, upload_batches
 from hilum.storage.audit_chain import NewEvent
@@ -87,8 +88,9 @@ class Datasets:
             rules = IntakeRules(source, classes, takes_new_classes, is_test_frozen=is_frozen)
             intake = Intake(pool, prints, rules)
             for done, (file, read) in enumerate(ImageReader(predictor).read_all(files, workers=workers), start=1):
-                if intake.take(file, read).is_kept:
-                    self._blobs.put_as(read.sha256, file.data)
+                candidate = intake.take(file, read)
+                if candidate.is_kept and read.pixel_file is not None:
+                    candidate.kept_sha256 = self._blobs.put(read.pixel_file)
                 if progress:
                     progress(done)
             _require_usable(intake.candidates)
@@ -181,6 +183,8 @@ def _require_usable(candidates: Sequence[Candidate]) -> None:
     refused = [candidate for candidate in candidates if candidate.status == "refused"]
     if len(refused) < len(candidates):
         return
+    if refused and all(candidate.code == UnsupportedMediaType.code for candidate in refused):
+        raise UnsupportedMediaType(refused[0].reasons[0]["detail"])
     codes = sorted({candidate.code or "" for candidate in refused})
     told = "; ".join(f"{code}: {sum(c.code == code for c in refused)}" for code in codes) or "there are no files"
     raise ArchiveNoUsableImages(f"no file can be kept ({told})", actual=len(candidates))
@@ -229,6 +233,7 @@ def _rows(candidates: Sequence[Candidate], batch: StoredBatch, prints: Fingerpri
             width=read.width,
             height=read.height,
             size_bytes=read.size_bytes,
+            kept_sha256=candidate.kept_sha256,
             pixels_sha256=read.pixels_sha256,
             sketch=read.sketch.tobytes() if read.sketch is not None else None,
             fingerprint=prints.read(entry.slot) if entry.slot is not None else None,

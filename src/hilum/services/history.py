@@ -99,6 +99,7 @@ class History:
         keeps_images: bool = True,
         retention_days: int = 0,
         is_audited: bool = False,
+        is_saturated: Callable[[], bool] = lambda: False,
     ) -> None:
         """Takes where predictions are kept; `start` begins to keep them.
 
@@ -108,13 +109,14 @@ class History:
             keeps_images: False: only their hashes are.
             retention_days: predictions are deleted after so many days; 0: never.
             is_audited: predictions and feedback get their events in the audit log, in the same commit.
+            is_saturated: whether every core is busy: predictions are then committed in larger groups.
         """
         self.keeps_images = keeps_images
         self.retention_days = retention_days
         self._is_audited = is_audited
         self._database = database
         self._blobs = blobs
-        self._writer: GroupWriter[NewPrediction, Kept] = GroupWriter(self._commit)
+        self._writer: GroupWriter[NewPrediction, Kept] = GroupWriter(self._commit, is_saturated=is_saturated)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="hilum-history-read")
         self._puts = ThreadPoolExecutor(_PUTS_AT_ONCE, thread_name_prefix="hilum-image-put")
         self._known_provenances: set[str] = set()

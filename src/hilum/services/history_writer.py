@@ -1,6 +1,8 @@
 """Makes answers durable in groups: one transaction for all that wait, then all are told. Knows no table.
 
 A database syncs its log once a commit, which takes milliseconds. Answers that arrive during a commit share the next.
+While every core is busy a commit also waits a little for more: that delays no computing, and a commit costs the
+processor the same for one answer as for ten.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ Receipt = TypeVar("Receipt")
 log = logging.getLogger(__name__)
 
 _LARGEST_GROUP = 128
+_GATHER_S = 0.01
 _PATIENCE_S = 2.0
 _REST_S = 1.0
 """After a failure entries are refused at once for so long; the next one then tries again."""
@@ -45,6 +48,8 @@ class GroupWriter(Generic[Entry, Receipt]):
         self,
         commit: Callable[[Sequence[Entry]], Sequence[Receipt]],
         *,
+        is_saturated: Callable[[], bool] = lambda: False,
+        gather_s: float = _GATHER_S,
         patience_s: float = _PATIENCE_S,
         what: str = "predictions",
     ) -> None:
@@ -52,10 +57,14 @@ class GroupWriter(Generic[Entry, Receipt]):
 
         Args:
             commit: keeps all entries or none, and returns a receipt for each, or raises `StorageInvalid`.
+            is_saturated: whether every core is busy, so that a commit waits for more entries.
+            gather_s: it waits so long.
             patience_s: an entry is given up after so long.
             what: entries are called in the log.
         """
         self._commit = commit
+        self._is_saturated = is_saturated
+        self._gather_s = gather_s
         self._patience_s = patience_s
         self._what = what
         self._waiting: list[_Waiting[Entry, Receipt]] = []
@@ -93,7 +102,8 @@ class GroupWriter(Generic[Entry, Receipt]):
             if self._is_closing:
                 return None
             self._waiting.append(waiting)
-            self._changed.notify()
+            if len(self._waiting) == 1:
+                self._changed.notify()
         try:
             return await asyncio.wait_for(waiting.told, self._patience_s)
         except TimeoutError:
@@ -113,6 +123,8 @@ class GroupWriter(Generic[Entry, Receipt]):
                     self._changed.wait()
                 if not self._waiting:
                     return
+                if self._is_saturated():
+                    self._changed.wait_for(lambda: self._is_closing, self._gather_s)
                 group, self._waiting = self._waiting[:_LARGEST_GROUP], self._waiting[_LARGEST_GROUP:]
             group = [waiting for waiting in group if not waiting.is_abandoned]
             if group:

@@ -58,6 +58,7 @@ class ReadImage:
     Attributes:
         sha256, pixels_sha256: of the file's bytes, and of the decoded pixels with their shape.
         fingerprint, sketch: (6912,) uint8 and (128,) float32, by which copies are recognised.
+        pixel_file: the pixels in a file of their own, which may be kept; None where they must not be.
         foreign: why the served model's gate does not take it for a chest CT.
         answer: what the served model says; None without a model, or where the gate refuses.
     """
@@ -72,6 +73,7 @@ class ReadImage:
     height: int = 0
     fingerprint: NDArray[np.uint8] | None = None
     sketch: NDArray[np.float32] | None = None
+    pixel_file: bytes | None = None
     foreign: NotAChestCt | None = None
     answer: ModelAnswer | None = None
 
@@ -108,10 +110,12 @@ class ImageReader:
         try:
             if self._predictor is not None:
                 try:
-                    prediction = self._predictor.predict(data, limits=self._limits)
+                    prediction = self._predictor.predict(data, limits=self._limits, with_pixel_file=True)
                 except NotAChestCt as error:
                     foreign = error
-            ct_slice = decode(data, limits=self._limits) if prediction is None else prediction.ct_slice
+            ct_slice = (
+                decode(data, limits=self._limits, with_pixel_file=True) if prediction is None else prediction.ct_slice
+            )
         except InputRejected as error:
             return ReadImage(sha256, len(data), refusal=error)
         body = find_body(ct_slice.pixels) if prediction is None else prediction.body
@@ -127,6 +131,7 @@ class ImageReader:
             height=height,
             fingerprint=fingerprint,
             sketch=sketch_of(fingerprint[np.newaxis])[0],
+            pixel_file=ct_slice.pixel_file,
             foreign=foreign,
             answer=self._answer(prediction),
         )

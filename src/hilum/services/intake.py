@@ -6,18 +6,19 @@ Knows the rules of docs/datasets.md; stores nothing. A copy of a test image neve
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from hilum.dataset.audit.copies import LEVELS
 from hilum.dataset.recognition import Match
 from hilum.errors import NotAChestCt
+from hilum.imaging.dicom import BURNED_IN
+from hilum.services.candidates import Candidate
 from hilum.services.group_joining import JoinedGroups
 from hilum.services.image_pool import FingerprintFile, ImagePool, PoolEntry
 from hilum.services.image_reading import IncomingFile, ReadImage
-
-Status = Literal["accepted", "duplicate", "quarantined", "refused"]
 
 DOUBTED = "label-doubted"
 _DOUBTED_BELOW = 0.05
@@ -48,49 +49,6 @@ class IntakeRules:
     is_test_frozen: bool = False
 
 
-@dataclass
-class Candidate:
-    """An image under consideration.
-
-    Attributes:
-        given_group: the patient or series that the sender names.
-        group: the same, or a made-up name; that of the images it joins in the end.
-        image_id: of its row, or of the stored one it repeats.
-        reasons: objects of `code` and `detail`, the gravest first.
-        alike: images it must not be parted from.
-    """
-
-    index: int
-    read: ReadImage
-    class_name: str
-    split: str
-    group: str
-    given_group: str | None = None
-    image_id: uuid.UUID | None = field(default_factory=uuid.uuid4)
-    status: Status = "accepted"
-    reasons: list[dict[str, str]] = field(default_factory=list)
-    entry: PoolEntry | None = None
-    alike: list[PoolEntry] = field(default_factory=list)
-    is_doubted: bool = False
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether it gets a row."""
-        return self.status in {"accepted", "quarantined"}
-
-    @property
-    def code(self) -> str | None:
-        """The first reason's."""
-        return self.reasons[0]["code"] if self.reasons else None
-
-    def turn(self, status: Status, code: str, detail: str) -> None:
-        """Becomes `status` for a reason."""
-        self.status = status
-        self.reasons.insert(0, {"code": code, "detail": detail})
-        if self.entry is not None:
-            self.entry.status = status
-
-
 class Intake:
     """Decides on the images of one batch, in the order they come."""
 
@@ -117,7 +75,7 @@ class Intake:
         candidate = Candidate(file.index, read, file.class_name or "", file.split, group, file.group)
         self.candidates.append(candidate)
         if self._is_usable(candidate):
-            self._compare(candidate, self._pool)
+            self._compare(candidate, read, self._pool)
         if candidate.is_kept and read.refusal is None:
             self._look_at(candidate)
         if candidate.is_kept:
@@ -128,8 +86,9 @@ class Intake:
             )  # fmt: skip
             self._of_entry[candidate.entry.id] = candidate
             self._pool.add(candidate.entry, read)
-        else:
-            candidate.image_id = candidate.image_id if candidate.status == "duplicate" else None
+        elif candidate.status == "refused":
+            candidate.image_id = None
+        candidate.read = replace(read, fingerprint=None, pixel_file=None, answer=None)  # a batch may be large
         return candidate
 
     def conclude(self, newer: ImagePool) -> dict[str, str]:
@@ -145,7 +104,9 @@ class Intake:
             self._test_groups |= newer.groups("test")
             for candidate in self.candidates:
                 if candidate.is_kept:
-                    self._compare(candidate, newer)
+                    self._compare(candidate, self._whole(candidate), newer)
+                if candidate.status == "refused":
+                    candidate.image_id = None
         self._quarantine_held_groups()
         self._quarantine_doubted()
         return self._join_groups()
@@ -161,11 +122,13 @@ class Intake:
             candidate.turn("refused", "label-invalid", f"a class name has at most {_LONGEST_CLASS} characters")
         elif refusal is not None:
             candidate.turn("quarantined", refusal.code, refusal.detail)
+        elif candidate.read.pixel_file is None:
+            candidate.turn("quarantined", BURNED_IN, "the file says that its pixels show text, which may name a person")
         return candidate.is_kept
 
-    def _compare(self, candidate: Candidate, pool: ImagePool) -> None:
+    def _compare(self, candidate: Candidate, read: ReadImage, pool: ImagePool) -> None:
         """Looks for the same image, and for the same slice, among what is known."""
-        twins = [twin for twin in pool.twins(candidate.read) if twin is not candidate.entry]
+        twins = [twin for twin in pool.twins(read) if twin is not candidate.entry]
         if self._is_across(candidate, twins, "the same image"):
             return
         if others := [t for t in twins if t.status != "deleted" and t.class_name != candidate.class_name]:
@@ -177,17 +140,24 @@ class Intake:
             return
         if twins:
             candidate.turn("quarantined", "deleted-before", "the same image was deleted once")
-        self._compare_slices(candidate, pool)
+        self._compare_slices(candidate, read, pool)
 
-    def _compare_slices(self, candidate: Candidate, pool: ImagePool) -> None:
+    def _whole(self, candidate: Candidate) -> ReadImage:
+        """What was read, with the fingerprint that was put away."""
+        slot = candidate.entry.slot if candidate.entry is not None else None
+        if slot is None:
+            return candidate.read
+        return replace(candidate.read, fingerprint=np.frombuffer(self._prints.read(slot), np.uint8))
+
+    def _compare_slices(self, candidate: Candidate, read: ReadImage, pool: ImagePool) -> None:
         across = "test" if candidate.split == "train" else "train"
-        found = pool.matches(candidate.read, across)
+        found = pool.matches(read, across)
         if found and self._is_across(candidate, [found[0][0]], _words(found[0][1])):
             return
         if candidate.split == "test" and self._rules.is_test_frozen:
             candidate.turn("refused", "test-set-frozen", "the test set is frozen since the first training run")
             return
-        alike = pool.matches(candidate.read, candidate.split)
+        alike = pool.matches(read, candidate.split)
         candidate.alike += [entry for entry, _ in alike if entry is not candidate.entry]
         others = [
             entry
@@ -229,6 +199,7 @@ class Intake:
         answer = read.answer
         if answer is None or name not in answer.probabilities or self._rules.source == "feedback":
             return
+        candidate.is_judged = True
         given, best = answer.probabilities[name], answer.probabilities[answer.predicted_class]
         if given < _DOUBTED_BELOW and best >= answer.confident_above:
             candidate.is_doubted = True
@@ -256,7 +227,7 @@ class Intake:
 
     def _quarantine_doubted(self) -> None:
         """A few doubted labels teach what the model gets wrong; many say that the batch is mislabelled."""
-        judged = [c for c in self.candidates if c.is_kept and c.read.answer is not None]
+        judged = [c for c in self.candidates if c.is_kept and c.is_judged]
         doubted = [c for c in judged if c.is_doubted]
         if self._rules.source != "upload" or len(doubted) < _DOUBTED_LEAST:
             return
@@ -278,14 +249,6 @@ class Intake:
         for candidate in kept:
             candidate.group = joined.name_of(candidate.group)
         return joined.renamed_stored()
-
-
-def tally(candidates: Iterable[Candidate]) -> dict[Status, int]:
-    """How many images have each status."""
-    counts: dict[Status, int] = {"accepted": 0, "duplicate": 0, "quarantined": 0, "refused": 0}
-    for candidate in candidates:
-        counts[candidate.status] += 1
-    return counts
 
 
 def _words(match: Match) -> str:

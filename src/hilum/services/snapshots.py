@@ -77,10 +77,11 @@ def materialise(snapshot: Snapshot, blobs: Blobs, folder: Path) -> DatasetManife
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)
+        kept = {image.sha256: image.kept_sha256 for image in snapshot.images}
         for record in manifest.records:
             file = partial / record.path
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(blobs.get(record.sha256))
+            file.write_bytes(blobs.get(kept[record.sha256]))
         manifest.save(partial / _MANIFEST)
         shutil.rmtree(root, ignore_errors=True)
         partial.rename(root)
@@ -124,7 +125,7 @@ def _frozen(images: Sequence[StoredImage], last_sequence: int) -> Snapshot:
 def _snapshot_image(image: StoredImage) -> SnapshotImage:
     return SnapshotImage(
         image.sha256, image.class_name, image.group_name, image.split, image.source,
-        image.file_format, image.width, image.height, image.mode, image.size_bytes,
+        image.file_format, image.width, image.height, image.mode, image.size_bytes, image.kept_sha256 or image.sha256,
     )  # fmt: skip
 
 

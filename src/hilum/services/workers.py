@@ -41,6 +41,11 @@ class Workers:
         """Calls that compute or wait."""
         return self._admitted
 
+    @property
+    def is_saturated(self) -> bool:
+        """Whether every thread has work; a glance from any thread."""
+        return self._admitted >= self.threads
+
     async def run(self, work: Callable[[], Result]) -> Result:
         """Computes `work()` on a thread.
 

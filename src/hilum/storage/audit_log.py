@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, bindparam, select, text
 
 from hilum.storage.audit_chain import AuditEvent, Head, NewEvent, chained
-from hilum.storage.tables import AuditEventRow, AuditHeadRow
+from hilum.storage.tables import AuditEventRow, Base
 
 _PAGE = 1000
 _ONLY = 1
+_EVENTS, _HEADS = Base.metadata.tables["audit_events"], Base.metadata.tables["audit_head"]
+
+# Made once: SQLAlchemy takes longer to put a statement together than SQLite to carry it out.
+_ADD = _EVENTS.insert()
+_HEAD = select(_HEADS.c.sequence, _HEADS.c.digest).where(_HEADS.c.id == _ONLY)
+_LOCKED_HEAD = _HEAD.with_for_update()  # SQLite ignores FOR UPDATE
+_MOVE_HEAD = _HEADS.update().where(_HEADS.c.id == _ONLY).values(sequence=bindparam("at"), digest=bindparam("by"))
 
 
 def append(connection: Connection, events: Sequence[NewEvent]) -> Head:
@@ -28,11 +34,9 @@ def append(connection: Connection, events: Sequence[NewEvent]) -> Head:
     if not events:
         return head
     added = chained(head, datetime.now(UTC), events)
-    connection.execute(insert(AuditEventRow), [asdict(event) for event in added])
+    connection.execute(_ADD, [vars(event) for event in added])
     head = Head(added[-1].sequence, added[-1].digest)
-    connection.execute(
-        update(AuditHeadRow).where(AuditHeadRow.id == _ONLY).values(sequence=head.sequence, digest=head.digest)
-    )
+    connection.execute(_MOVE_HEAD, {"at": head.sequence, "by": head.digest})
     return head
 
 
@@ -44,8 +48,7 @@ def freeze(connection: Connection) -> None:
 
 def head_of(connection: Connection) -> Head | None:
     """Where the log says that it ends; None where that row was deleted."""
-    columns = (AuditHeadRow.sequence, AuditHeadRow.digest)
-    row = connection.execute(select(*columns).where(AuditHeadRow.id == _ONLY)).one_or_none()
+    row = connection.execute(_HEAD).one_or_none()
     return Head(row.sequence, row.digest) if row is not None else None
 
 
@@ -61,7 +64,5 @@ def events(connection: Connection, *, after: int = 0) -> Iterator[AuditEvent]:
 
 
 def _locked_head(connection: Connection) -> Head:
-    columns = (AuditHeadRow.sequence, AuditHeadRow.digest)
-    statement = select(*columns).where(AuditHeadRow.id == _ONLY).with_for_update()  # SQLite ignores FOR UPDATE
-    row = connection.execute(statement).one()
+    row = connection.execute(_LOCKED_HEAD).one()
     return Head(row.sequence, row.digest)

@@ -13,7 +13,7 @@ from hilum.storage.dataset_tables import DatasetSnapshotRow
 
 @dataclass(frozen=True)
 class SnapshotImage:
-    """An image of a snapshot: what a manifest's record says of it, without a path."""
+    """An image of a snapshot: what a manifest's record says of it, without a path, and the blob that holds it."""
 
     sha256: str
     class_name: str
@@ -25,6 +25,7 @@ class SnapshotImage:
     height: int
     mode: str
     size_bytes: int
+    kept_sha256: str
 
 
 @dataclass(frozen=True)

@@ -37,10 +37,12 @@ class UploadBatchRow(Base):
 
 
 class LabelledImageRow(Base):
-    """An image with a label. Its bytes are a blob of kind `labelled`; what its file was called is not kept.
+    """An image with a label. Its pixels are a blob of kind `labelled`; nothing else of its file is kept.
 
     Attributes:
         sequence: 1, 2, 3, … in the order of commits: what came later has a higher one.
+        sha256: of the file as it was sent.
+        kept_sha256: of the copy of its pixels, by which the blob is named; None where there can be none.
         pixels_sha256: of the decoded pixels; None where they cannot be decoded.
         split: `train`, or `test`, which nothing is ever trained on.
         status: `accepted`, `quarantined` or `deleted`. One content is accepted at most once.
@@ -63,6 +65,7 @@ class LabelledImageRow(Base):
     sequence: Mapped[int] = mapped_column(BigInteger)
     batch_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("upload_batches.id"))
     sha256: Mapped[str] = mapped_column(String(64))
+    kept_sha256: Mapped[str | None] = mapped_column(String(64))
     pixels_sha256: Mapped[str | None] = mapped_column(String(64))
     class_name: Mapped[str] = mapped_column(String(200))
     group_name: Mapped[str] = mapped_column(String(100))

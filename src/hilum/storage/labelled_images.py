@@ -42,6 +42,7 @@ class StoredImage:
     width: int
     height: int
     size_bytes: int
+    kept_sha256: str | None
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,8 @@ Place = tuple[datetime, uuid.UUID]
 """Where a prediction stands in the order of time; the id decides between equal times."""
 
 _TABLE = PredictionRow.__table__
+_NAMES = tuple(column.name for column in _TABLE.c)
+_ADD = PredictionRow.metadata.tables["predictions"].insert()
 _COLUMNS = (*_TABLE.c, FeedbackRow.confirmed_class)
 
 
@@ -83,10 +85,9 @@ def find_provenance(connection: Connection, digest: str) -> dict[str, Any] | Non
 
 def add(connection: Connection, predictions: Sequence[StoredPrediction]) -> None:
     """Adds predictions whose provenance is kept."""
-    names = [column.name for column in _TABLE.c]
-    rows = [{name: getattr(prediction, name) for name in names} for prediction in predictions]
+    rows = [{name: getattr(prediction, name) for name in _NAMES} for prediction in predictions]
     if connection.dialect.name == "sqlite":
-        connection.execute(insert(PredictionRow), rows)
+        connection.execute(_ADD, rows)
         return
     for start in range(0, len(rows), _AT_ONCE):  # a statement a row would cost a round trip each
         connection.execute(insert(PredictionRow).values(rows[start : start + _AT_ONCE]))

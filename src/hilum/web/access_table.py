@@ -46,6 +46,8 @@ ACCESS: dict[str, _Row] = {
     "/predictions/{prediction_id}/slice": {"GET": Role.PREDICT},
     "/predictions/{prediction_id}/hounsfield.npy": {"GET": Role.PREDICT},
     "/predictions/{prediction_id}/feedback": {"POST": Role.ANNOTATE},
+    "/upload-data": {"POST": Role.ANNOTATE},
+    "/upload-batches/{batch_id}": {"GET": Role.ANNOTATE},
     "/retrain": {"POST": Role.ADMINISTER},
     "/training-runs": {"GET": Role.PREDICT},
     "/training-runs/{run_id}": {"GET": Role.PREDICT},

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from hilum.services.access import Access
 from hilum.services.audit_log import AuditLog
+from hilum.services.dataset_desk import DatasetDesk
 from hilum.services.deployment import Deployment
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
@@ -28,6 +29,7 @@ from hilum.web.metrics import Instruments
 from hilum.web.middleware import RequestGuard, RequestRecorder
 from hilum.web.problems import install_problem_handlers
 from hilum.web.routes import batch, documents, health, models, performance, predictions, sessions, studies
+from hilum.web.routes import datasets as dataset_routes
 from hilum.web.routes import history as history_routes
 from hilum.web.routes import pages as page_routes
 from hilum.web.routes import training_runs as training_routes
@@ -65,6 +67,7 @@ def create_app(
     audit: AuditLog | None = None,
     retraining: Retraining | None = None,
     deployment: Deployment | None = None,
+    datasets: DatasetDesk | None = None,
     upload_limits: UploadLimits | None = None,
     allowed_hosts: frozenset[str] = frozenset(),
     allowed_origins: frozenset[str] = frozenset(),
@@ -78,6 +81,7 @@ def create_app(
         audit: keeps who did what, and is started and closed too; None keeps nothing of it.
         retraining: takes training runs, and is started and closed too; None takes none.
         deployment: keeps the service's model the champion, and is started and closed too; None keeps the first.
+        datasets: takes labelled images, and is started and closed too; None takes none.
         upload_limits: caps on request bodies.
         allowed_hosts: host names answered to; empty for any.
         allowed_origins: web origins whose pages may use the API with a key; empty for none.
@@ -89,7 +93,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        parts = [part for part in (service, history, audit, access, retraining, deployment) if part is not None]
+        parts = [
+            part for part in (service, history, audit, access, retraining, deployment, datasets) if part is not None
+        ]
         for part in parts:
             part.start()
         yield
@@ -109,6 +115,7 @@ def create_app(
         audit,
         retraining,
         deployment,
+        datasets,
     )
     for routes in (
         predictions,
@@ -119,6 +126,7 @@ def create_app(
         health,
         sessions,
         training_routes,
+        dataset_routes,
         models,
         documents,
         page_routes,

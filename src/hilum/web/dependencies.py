@@ -12,6 +12,7 @@ from hilum.errors import HistoryOff, RegistryOff
 from hilum.services.access import Access
 from hilum.services.audit_log import AuditLog
 from hilum.services.batch import STUDY_LIMITS, BatchDesk
+from hilum.services.dataset_desk import DatasetDesk
 from hilum.services.deployment import Deployment
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
@@ -33,6 +34,7 @@ class Context:
         audit: keeps who did what; None where that is not kept.
         retraining: takes training runs; None where no labelled images are kept.
         deployment: keeps the model the champion; None where no registry is kept.
+        datasets: takes labelled images; None where none are kept.
         batches: admits batches.
         studies: admits studies, and reports.
         started_at: of the monotonic clock.
@@ -46,6 +48,7 @@ class Context:
     audit: AuditLog | None = None
     retraining: Retraining | None = None
     deployment: Deployment | None = None
+    datasets: DatasetDesk | None = None
     batches: BatchDesk = field(default_factory=BatchDesk)
     studies: BatchDesk = field(default_factory=lambda: BatchDesk(STUDY_LIMITS))
     started_at: float = field(default_factory=time.monotonic)
@@ -73,7 +76,14 @@ async def _deployment(context: Annotated[Context, Depends(_context)]) -> Deploym
     return context.deployment
 
 
+async def _datasets(context: Annotated[Context, Depends(_context)]) -> DatasetDesk:
+    if context.datasets is None:
+        raise HistoryOff("this server keeps no labelled images")
+    return context.datasets
+
+
 ContextDep = Annotated[Context, Depends(_context)]
 ServiceDep = Annotated[PredictionService, Depends(_service)]
 HistoryDep = Annotated[History, Depends(_history)]
+DatasetDep = Annotated[DatasetDesk, Depends(_datasets)]
 DeploymentDep = Annotated[Deployment, Depends(_deployment)]

@@ -122,6 +122,12 @@ class TooManyUploads(RequestRefused):
     retry_after: ClassVar[int | None] = 2
 
 
+class InsufficientStorage(RequestRefused):
+    """The disk that uploads pass through is full."""
+
+    code, status, title = "insufficient-storage", 507, "There is no room for the upload"
+
+
 class BodyIncomplete(RequestRefused):
     """The body is cut short or wrongly framed, or the client went away."""
 

@@ -47,7 +47,7 @@ REMEDIES: dict[str, str] = {
     "image-not-kept": "Send the slice again; an operator decides with HILUM_KEEP_IMAGES whether images are kept.",
     "model-changed": "Send the slice again, or have an operator serve the model that answered.",
     "hounsfield-missing": "Send the slice as DICOM to set its window; other formats hold greys only.",
-    "label-invalid": "Take a class of the model's, or send is_new_label with a name in lower case, such as hamartoma.",
+    "label-invalid": "Name a class: one of the model's, or with is_new_label a new one in lower case.",
     "training-unavailable": "Have an operator do what the detail says: install 'hilum[train]', or let a worker run.",
     "training-data-insufficient": "Upload more labelled images of the class that the detail names.",
     "retrain-in-progress": "Follow the run that the Location header names; cancel it, or wait until it has ended.",
@@ -91,5 +91,6 @@ REMEDIES: dict[str, str] = {
     "multipart-limits": "Send the files and nothing else; GET /limits tells the limits.",
     "file-missing": "Send the slice as a part named 'file' (in a batch: 'files') that has a filename.",
     "too-many-files": "Send one slice to /predict, or several to /predict/batch; GET /limits tells how many.",
+    "insufficient-storage": "Send fewer files at once, or have an operator make room on the server's disk.",
     "too-many-uploads": "Try again after the time in Retry-After.",
 }

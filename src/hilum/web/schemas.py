@@ -195,6 +195,8 @@ class LimitsAnswer(BaseModel):
     batch_body_bytes: int
     batch_files: int
     batch_unpacked_bytes: int
+    dataset_body_bytes: int
+    dataset_files: int
     study_body_bytes: int
     study_files: int
     study_unpacked_bytes: int

@@ -19,7 +19,7 @@ from granian.log import LogLevels
 
 from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.services.reference import reference_bundle
-from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare
+from hilum.services.state import LABELLED, StatePlaces, can_let_in_anyone, is_prepared, prepare
 from hilum.web.logs import log_config
 
 if TYPE_CHECKING:
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
     from hilum.services.access import Access
     from hilum.services.audit_log import AuditLog
+    from hilum.services.datasets import Datasets
     from hilum.services.deployment import Deployment
     from hilum.services.history import History
+    from hilum.services.workers import Workers
     from hilum.settings import Settings
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -143,6 +145,7 @@ def build_app(settings: Settings) -> FastAPI:
     """Makes the application in the worker process; the serving libraries are loaded there only."""
     import cv2
 
+    from hilum.services.dataset_desk import DatasetDesk
     from hilum.services.decoding import Decoders
     from hilum.services.model import load_model
     from hilum.services.prediction import PredictionService
@@ -162,18 +165,20 @@ def build_app(settings: Settings) -> FastAPI:
     if is_loopback(settings.host) or names:
         names |= _LOOPBACK_NAMES
     audit = _audit_log(settings)
+    datasets = _datasets(settings)
     return create_app(
         service,
-        history=_history(settings),
+        history=_history(settings, workers),
         access=_access(settings, audit),
         audit=audit,
         deployment=deployment,
+        datasets=DatasetDesk(datasets, workers=max(1, workers.threads - 1)) if datasets is not None else None,
         allowed_hosts=names,
         allowed_origins=frozenset(settings.allowed_origins),
     )
 
 
-def _history(settings: Settings) -> History | None:
+def _history(settings: Settings, workers: Workers) -> History | None:
     from hilum.services.history import History
 
     if not settings.history:
@@ -185,7 +190,17 @@ def _history(settings: Settings) -> History | None:
         keeps_images=settings.keep_images,
         retention_days=settings.retention_days,
         is_audited=settings.audit_log,
+        is_saturated=lambda: workers.is_saturated,
     )
+
+
+def _datasets(settings: Settings) -> Datasets | None:
+    from hilum.services.datasets import Datasets
+
+    if not settings.history:
+        return None
+    places = state_places(settings)
+    return Datasets(places.open_database(), places.open_blobs(LABELLED), is_audited=settings.audit_log)
 
 
 def _deployment(settings: Settings, directory: Path) -> Deployment | None:

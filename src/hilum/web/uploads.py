@@ -38,6 +38,7 @@ class UploadLimits:
         batch_bytes, batch_files: of a body with several files; a zip among them may hold as many.
         study_bytes, study_files: of a body with the slices of a study.
         json_bytes: of a body in JSON.
+        dataset_bytes, dataset_files: of labelled images; such a body goes to disk and not into memory.
     """
 
     body_bytes: int = 25_000_000
@@ -53,6 +54,8 @@ class UploadLimits:
     study_bytes: int = 200_000_000
     study_files: int = 1000
     json_bytes: int = 16_000
+    dataset_bytes: int = 512_000_000
+    dataset_files: int = 5000
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,9 @@ class UploadedFile:
 
 
 @dataclass
-class _Part:
+class Part:
+    """A part of a multipart body, as far as it was read."""
+
     name: str = ""
     file_name: str | None = None
     header_bytes: int = 0
@@ -77,7 +82,7 @@ class _Part:
     size: int = 0
 
 
-class _FileCollector:
+class FileCollector:
     """Follows the parser's callbacks and keeps the files of the parts named `field`."""
 
     def __init__(self, boundary: bytes, limits: UploadLimits, *, field: str = "file", most: int = 1) -> None:
@@ -85,7 +90,7 @@ class _FileCollector:
         self._field = field
         self._most = most
         self._parts = 0
-        self._part = _Part()
+        self._part = Part()
         self._header_name = b""
         self._header_value = b""
         self._files: list[UploadedFile] = []
@@ -127,18 +132,27 @@ class _FileCollector:
             MultipartMalformed: the last boundary is missing.
             FileMissing: no part of the wanted name held a file.
         """
+        self.require_whole(has_files=bool(self._files))
+        return self._files
+
+    def require_whole(self, *, has_files: bool) -> None:
+        """Returns where the body is whole and holds a file.
+
+        Raises:
+            MultipartMalformed: the last boundary is missing.
+            FileMissing: no part of the wanted name held a file.
+        """
         if not self._is_whole:
             raise MultipartMalformed("the body ends before its last boundary")
-        if not self._files:
+        if not has_files:
             is_text = (
                 f"the field {self._field!r} holds text; give the part a filename" if self._has_text_field else None
             )
             raise FileMissing(is_text or f"send the slice as a multipart part named {self._field!r}")
-        return self._files
 
     def _begin_part(self) -> None:
         self._parts += 1
-        self._part = _Part()
+        self._part = Part()
         most = self._limits.parts + self._most - 1
         if self._parts > most:
             raise MultipartLimits("the body has too many parts", limit=most, actual=self._parts)
@@ -182,7 +196,7 @@ class _FileCollector:
             words = "send one file at a time" if self._most == 1 else f"send at most {self._most} files at a time"
             raise TooManyFiles(words, limit=self._most, actual=self._most + 1)
         self._files.append(UploadedFile(b"".join(self._part.chunks), self._part.file_name))
-        self._part = _Part()
+        self._part = Part()
 
     def _end(self) -> None:
         self._is_whole = True
@@ -202,7 +216,7 @@ class UploadReader:
         Raises:
             RequestRefused: a leaf that says what is wrong with the request.
         """
-        collector = _FileCollector(_boundary(request), self.limits)
+        collector = FileCollector(boundary_of(request), self.limits)
         await self._read(request, self.limits.body_bytes, collector.feed)
         return collector.files()[0]
 
@@ -212,7 +226,7 @@ class UploadReader:
         Raises:
             RequestRefused: a leaf that says what is wrong with the request.
         """
-        collector = _FileCollector(_boundary(request), self.limits, field="files", most=self.limits.batch_files)
+        collector = FileCollector(boundary_of(request), self.limits, field="files", most=self.limits.batch_files)
         await self._read(request, self.limits.batch_bytes, collector.feed)
         return collector.files()
 
@@ -222,7 +236,7 @@ class UploadReader:
         Raises:
             RequestRefused: a leaf that says what is wrong with the request.
         """
-        collector = _FileCollector(_boundary(request), self.limits, field="files", most=self.limits.study_files)
+        collector = FileCollector(boundary_of(request), self.limits, field="files", most=self.limits.study_files)
         await self._read(request, self.limits.study_bytes, collector.feed)
         return collector.files()
 
@@ -239,7 +253,15 @@ class UploadReader:
         await self._read(request, self.limits.json_bytes, chunks.append)
         return b"".join(chunks)
 
-    async def _read(self, request: Request, most: int, feed: Callable[[bytes], None]) -> None:
+    async def stream(self, request: Request, most: int, feed: Callable[[bytes], None]) -> None:
+        """Hands a body of at most `most` bytes on as it comes, to someone who does not keep it in memory.
+
+        Raises:
+            RequestRefused: a leaf that says what is wrong with the request.
+        """
+        await self._read(request, most, feed, is_held=False)
+
+    async def _read(self, request: Request, most: int, feed: Callable[[bytes], None], *, is_held: bool = True) -> None:
         declared = _declared_length(request)
         if declared is not None and declared > most:
             raise _too_large(most, declared)
@@ -249,9 +271,9 @@ class UploadReader:
             nonlocal held
             if received > most:
                 raise _too_large(most, received)
-            held += len(chunk)
-            self._held_bytes += len(chunk)
-            if self._held_bytes > self.limits.held_bytes:
+            held += len(chunk) if is_held else 0
+            self._held_bytes += len(chunk) if is_held else 0
+            if is_held and self._held_bytes > self.limits.held_bytes:
                 raise TooManyUploads("other uploads fill the memory set aside for them; try again in a moment")
             feed(chunk)
 
@@ -283,7 +305,12 @@ def _too_large(limit: int, size: int) -> BodyTooLarge:
     return BodyTooLarge(f"the upload is larger than {words}", limit=limit, actual=size)
 
 
-def _boundary(request: Request) -> bytes:
+def boundary_of(request: Request) -> bytes:
+    """What parts the multipart body of a request.
+
+    Raises:
+        ContentEncodingRefused, NotMultipart, MultipartMalformed: there is no such body.
+    """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
         raise ContentEncodingRefused("send the file as it is, without Content-Encoding")

@@ -52,6 +52,14 @@ FILES_BODY: dict[str, Any] = {
 }
 
 
+def form_body(shape: type[BaseModel], files: str) -> dict[str, Any]:
+    """What OpenAPI is told of a form with files and the fields of `shape`."""
+    schema = shape.model_json_schema()
+    listed = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": files}
+    schema = schema | {"required": ["files"], "properties": {"files": listed} | schema["properties"]}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
 def json_body(shape: type[BaseModel], *, is_required: bool = True) -> dict[str, Any]:
     """What OpenAPI is told of a body in JSON that the route reads itself, within limits."""
     return {

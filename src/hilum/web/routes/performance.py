@@ -48,6 +48,8 @@ async def limits(context: ContextDep) -> LimitsAnswer:
         batch_body_bytes=upload.batch_bytes,
         batch_files=upload.batch_files,
         batch_unpacked_bytes=context.batches.limits.unpacked_bytes,
+        dataset_body_bytes=upload.dataset_bytes,
+        dataset_files=upload.dataset_files,
         study_body_bytes=upload.study_bytes,
         study_files=upload.study_files,
         study_unpacked_bytes=context.studies.limits.unpacked_bytes,

@@ -58,6 +58,7 @@ def _make_labelled_images() -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("batch_id", sa.Uuid(), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("kept_sha256", sa.String(64), nullable=True),
         sa.Column("pixels_sha256", sa.String(64), nullable=True),
         sa.Column("class_name", sa.String(200), nullable=False),
         sa.Column("group_name", sa.String(100), nullable=False),

@@ -1,0 +1,67 @@
+"""An image that came in, and what was decided of it so far. Decides nothing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hilum.services.image_pool import PoolEntry
+from hilum.services.image_reading import ReadImage
+
+Status = Literal["accepted", "duplicate", "quarantined", "refused"]
+
+
+@dataclass
+class Candidate:
+    """An image under consideration.
+
+    Attributes:
+        given_group: the patient or series that the sender names.
+        group: the same, or a made-up name; that of the images it joins in the end.
+        image_id: of its row, or of the stored one it repeats.
+        kept_sha256: of the copy of its pixels, once that is kept.
+        reasons: objects of `code` and `detail`, the gravest first.
+        alike: images it must not be parted from.
+    """
+
+    index: int
+    read: ReadImage
+    class_name: str
+    split: str
+    group: str
+    given_group: str | None = None
+    image_id: uuid.UUID | None = field(default_factory=uuid.uuid4)
+    status: Status = "accepted"
+    reasons: list[dict[str, str]] = field(default_factory=list)
+    kept_sha256: str | None = None
+    entry: PoolEntry | None = None
+    alike: list[PoolEntry] = field(default_factory=list)
+    is_judged: bool = False
+    is_doubted: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it gets a row."""
+        return self.status in {"accepted", "quarantined"}
+
+    @property
+    def code(self) -> str | None:
+        """The first reason's."""
+        return self.reasons[0]["code"] if self.reasons else None
+
+    def turn(self, status: Status, code: str, detail: str) -> None:
+        """Becomes `status` for a reason."""
+        self.status = status
+        self.reasons.insert(0, {"code": code, "detail": detail})
+        if self.entry is not None:
+            self.entry.status = status
+
+
+def tally(candidates: Iterable[Candidate]) -> dict[Status, int]:
+    """How many images have each status."""
+    counts: dict[Status, int] = {"accepted": 0, "duplicate": 0, "quarantined": 0, "refused": 0}
+    for candidate in candidates:
+        counts[candidate.status] += 1
+    return counts

@@ -1,0 +1,120 @@
+"""The labelled images as requests reach them: one upload at a time, on threads of their own. Knows no HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from hilum.errors import DatasetUnavailable, Overloaded, StorageInvalid
+from hilum.services.datasets import Datasets, StoredBatch
+from hilum.services.incoming_upload import IntakeLimits, UploadedPart, UploadListing
+from hilum.services.model import SlicePredictor
+
+Found = TypeVar("Found")
+
+log = logging.getLogger(__name__)
+
+_READERS = 2
+
+
+class DatasetDesk:
+    """Takes uploads and answers questions about labelled images. Used from one event loop.
+
+    Attributes:
+        datasets: what it stands before.
+        limits: caps on an upload.
+    """
+
+    def __init__(self, datasets: Datasets, *, limits: IntakeLimits | None = None, workers: int = 1) -> None:
+        """Takes the labelled images.
+
+        Args:
+            datasets: closed with the desk.
+            limits: caps on an upload.
+            workers: threads that decode an upload.
+        """
+        self.datasets = datasets
+        self.limits = limits or IntakeLimits()
+        self._workers = workers
+        self._is_taking = False
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="hilum-dataset-read")
+        self._taker = ThreadPoolExecutor(1, thread_name_prefix="hilum-dataset-take")
+
+    def start(self) -> None:
+        """Nothing is to be started."""
+
+    def close(self) -> None:
+        """Ends what is under way and closes the connections."""
+        self._taker.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+        self.datasets.close()
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Lets an upload in until the block ends.
+
+        Raises:
+            Overloaded: another one is under way.
+        """
+        if self._is_taking:
+            raise Overloaded("another upload is being taken in; try again in a moment", limit=1, actual=2)
+        self._is_taking = True
+        try:
+            yield
+        finally:
+            self._is_taking = False
+
+    async def take(
+        self,
+        parts: list[UploadedPart],
+        predictor: SlicePredictor,
+        *,
+        label: str | None,
+        group: str | None,
+        takes_new_classes: bool,
+        actor: str,
+    ) -> StoredBatch:
+        """Takes an upload in; it is on disk when this returns.
+
+        Raises:
+            LabelInvalid, InputRejected: the upload is refused as a whole, and nothing of it is kept.
+            DatasetUnavailable: the database or the store does not answer.
+        """
+
+        def work() -> StoredBatch:
+            listing = UploadListing(
+                parts,
+                label=label,
+                group=group,
+                known_classes=predictor.manifest.class_names,
+                limits=self.limits,
+            )
+            return self.datasets.add(
+                listing.files(),
+                source="upload",
+                predictor=predictor,
+                takes_new_classes=takes_new_classes,
+                actor=actor,
+                workers=self._workers,
+            )
+
+        return await self._run(self._taker, work)
+
+    async def ask(self, question: Callable[[Datasets], Found]) -> Found:
+        """Answers a question, or does something small.
+
+        Raises:
+            DatasetUnavailable: the database or the store does not answer.
+        """
+        return await self._run(self._readers, lambda: question(self.datasets))
+
+    async def _run(self, pool: ThreadPoolExecutor, work: Callable[[], Found]) -> Found:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, work)
+        except StorageInvalid as error:
+            log.warning("the labelled images cannot be reached", extra={"reason": error.detail})
+            raise DatasetUnavailable("the labelled images do not answer at present; try again in a moment") from error

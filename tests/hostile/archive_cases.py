@@ -1,0 +1,151 @@
+"""Rows H30 to H44 of the catalogue: zips of labelled images, and what `POST /upload-data` answers to each."""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from labelled_samples import drawn_png
+from zip_files import pack, patch
+
+
+@dataclass(frozen=True)
+class ArchiveCase:
+    """One zip.
+
+    Attributes:
+        id: its row in the catalogue.
+        name: which of the row's zips.
+        make: returns the bytes.
+        status, code: of the refusal; 201 and None where it is taken.
+        statuses: what becomes of its files, in their order, where it is taken.
+    """
+
+    id: str
+    name: str
+    make: Callable[[], bytes]
+    status: int
+    code: str | None = None
+    statuses: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.id}-{self.name}"
+
+
+def one() -> bytes:
+    """A sound zip of one image."""
+    return pack(("normal/a.png", drawn_png(1)))
+
+
+def _refused(row: str, name: str, make: Callable[[], bytes], code: str, status: int = 422) -> ArchiveCase:
+    return ArchiveCase(row, name, make, status, code)
+
+
+def _taken(row: str, name: str, make: Callable[[], bytes], *statuses: str) -> ArchiveCase:
+    return ArchiveCase(row, name, make, 201, None, statuses)
+
+
+def _beside(name: str) -> Callable[[], bytes]:
+    return lambda: pack(("normal/a.png", drawn_png(1)), (name, drawn_png(2)))
+
+
+def _special(kind: int) -> Callable[[], bytes]:
+    def make() -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("normal/a.png", drawn_png(1))
+            info = zipfile.ZipInfo("normal/b.png")
+            info.external_attr = (kind | 0o777) << 16
+            archive.writestr(info, "/etc/passwd")
+        return buffer.getvalue()
+
+    return make
+
+
+def _overlapping() -> bytes:
+    data = pack(("normal/a.png", drawn_png(1)), ("normal/b.png", drawn_png(1)), method=zipfile.ZIP_STORED)
+    return patch(data, b"PK\1\2", 42, struct.pack("<L", 0), last=True)
+
+
+def _tar() -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        info = tarfile.TarInfo("normal/a.png")
+        info.size = 4
+        archive.addfile(info, io.BytesIO(b"abcd"))
+    return buffer.getvalue()
+
+
+def _named(*names: str) -> Callable[[], bytes]:
+    return lambda: pack(*((f"normal/{name}", drawn_png(10 + seed)) for seed, name in enumerate(names)))
+
+
+def _two_ends() -> bytes:
+    return one() + one()
+
+
+_PATHS = ("../../etc/x", "..\\..\\x", "/abs.png", "C:\\win\\x.png", "\\\\server\\share\\x.png")
+
+ARCHIVE_CASES: tuple[ArchiveCase, ...] = (
+    *(_refused("H30", f"path-{n}", _beside(path), "archive-unsafe-path") for n, path in enumerate(_PATHS)),
+    _refused("H31", "zeros", lambda: pack(("normal/a.png", bytes(30_000_000))), "archive-too-large", 413),
+    _refused("H32", "overlap", _overlapping, "archive-overlap"),
+    _refused("H33", "size-lies", lambda: patch(one(), b"PK\1\2", 24, struct.pack("<L", 5)), "archive-corrupt"),
+    _refused("H33", "crc-lies", lambda: patch(one(), b"PK\1\2", 16, b"\1\2\3\4"), "archive-corrupt"),
+    _refused("H34", "nested", lambda: pack(("normal/a.png", drawn_png(1)), ("JANE.zip", one())), "archive-nested"),
+    _refused("H34", "disguised", lambda: pack(("normal/a.png", one()), method=zipfile.ZIP_STORED), "archive-nested"),
+    *(
+        _refused("H35", f"special-{kind:o}", _special(kind), "archive-special-file")
+        for kind in (stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK)
+    ),
+    _refused(
+        "H36", "16000-members", lambda: pack(*((f"{n}.png", b"") for n in range(16_000))), "archive-too-many-files", 413
+    ),
+    _refused(
+        "H36", "5001-files", lambda: pack(*((f"n/{n}.png", b"x") for n in range(5001))), "archive-too-many-files", 413
+    ),
+    _taken("H37", "case-twins", _named("A.png", "a.png"), "accepted", "accepted"),
+    _taken("H37", "nfc-nfd", _named("\u00e9.png", "e\u0301.png"), "accepted", "accepted"),
+    _taken(
+        "H37",
+        "one-image-twice",
+        lambda: pack(("normal/A.png", drawn_png(1)), ("normal/a.png", drawn_png(1))),
+        "accepted",
+        "duplicate",
+    ),
+    _taken("H38", "rtl-override", _named("x\u202egnp.exe", "\x07bell.png"), "accepted", "accepted"),
+    _taken("H38", "4000-characters", _named("long" * 1000 + ".png"), "accepted"),
+    _taken("H39", "reserved", _named("CON.png", "NUL", "trail. ", "ads.png:b"), *["accepted"] * 4),
+    _refused("H40", "encrypted", lambda: patch(one(), b"PK\1\2", 8, struct.pack("<H", 1)), "archive-encrypted"),
+    _refused(
+        "H40", "lzma", lambda: pack(("normal/a.png", b"x"), method=zipfile.ZIP_LZMA), "archive-unsupported-method"
+    ),
+    _refused("H40", "99", lambda: patch(one(), b"PK\1\2", 10, struct.pack("<H", 99)), "archive-unsupported-method"),
+    _refused("H41", "cut-short", lambda: one()[:-10], "archive-corrupt"),
+    _refused("H41", "two-ends", _two_ends, "archive-corrupt"),
+    _refused("H41", "multi-disk", lambda: patch(one(), b"PK\5\6", 4, struct.pack("<H", 1)), "archive-corrupt"),
+    _refused("H41", "trailing", lambda: one() + b"trailing", "archive-corrupt"),
+    _refused("H42", "junk", lambda: pack(("__MACOSX/._a.png", b"x"), (".DS_Store", b"x")), "archive-no-usable-images"),
+    _refused("H42", "empty", pack, "archive-no-usable-images"),
+    _refused("H42", "folders", lambda: pack(("normal/", b"")), "archive-no-usable-images"),
+    _refused("H42", "no-image-usable", lambda: pack(("normal/a.png", b"")), "archive-no-usable-images"),
+    _refused("H43", "tar", _tar, "unsupported-media-type", 415),
+    _refused("H43", "7z", lambda: b"7z\xbc\xaf\x27\x1c" + bytes(40), "unsupported-media-type", 415),
+    _taken("H44", "unknown-class", lambda: pack(("hamartoma/a.png", drawn_png(1))), "quarantined"),
+    _taken("H44", "spelling", lambda: pack(("Large Cell-Carcinoma/a.png", drawn_png(1))), "accepted"),
+    _taken(
+        "H44",
+        "two-classes",
+        lambda: pack(("normal/a.png", drawn_png(1)), ("adenocarcinoma/a.png", drawn_png(1))),
+        "quarantined",
+        "quarantined",
+    ),
+    _taken(
+        "H44", "no-class", lambda: pack(("a.png", drawn_png(1)), ("normal/b.png", drawn_png(2))), "refused", "accepted"
+    ),
+)
