@@ -43,11 +43,11 @@ def evaluate(
     """
     case = _case(probabilities, labels, class_names, cancer_class_names, cancer_threshold)
     n = len(case.labels)
-    group_of = _group_indices(groups, n)
+    group_of = group_indices(groups, n)
     everything = np.ones((1, n))
     estimates = measure(case, everything)
     rng = np.random.default_rng(seed)
-    replicates = [measure(case, weights) for weights in _resamples(rng, group_of, n_bootstrap)]
+    replicates = [measure(case, weights) for weights in resamples(rng, group_of, n_bootstrap)]
     figures = _Figures(
         estimates, {k: np.concatenate([r[k] for r in replicates]) for k in estimates} if replicates else {}
     )
@@ -129,7 +129,12 @@ def _case(
     return Case(scores, truth.astype(np.intp), is_cancer, cancer_threshold)
 
 
-def _group_indices(groups: Sequence[Hashable] | None, n: int) -> NDArray[np.intp]:
+def group_indices(groups: Sequence[Hashable] | None, n: int) -> NDArray[np.intp]:
+    """(N,) each image's group as a number from 0; without groups each image is its own.
+
+    Raises:
+        ValueError: there is not one group for each image.
+    """
     if groups is None:
         return np.arange(n)
     if len(groups) != n:
@@ -138,7 +143,7 @@ def _group_indices(groups: Sequence[Hashable] | None, n: int) -> NDArray[np.intp
     return np.array([index.setdefault(group, len(index)) for group in groups], np.intp)
 
 
-def _resamples(rng: np.random.Generator, group_of: NDArray[np.intp], count: int) -> Iterator[Floats]:
+def resamples(rng: np.random.Generator, group_of: NDArray[np.intp], count: int) -> Iterator[Floats]:
     """Yields (b, N) weights, `count` rows in all: how often each image is drawn when groups are, with replacement."""
     n_groups = int(group_of.max()) + 1
     at_once = max(1, _WEIGHTS_IN_MEMORY // len(group_of))
