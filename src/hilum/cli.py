@@ -14,6 +14,7 @@ import click
 
 from hilum.access_commands import audit_log, keys
 from hilum.dataset_commands import dataset_add
+from hilum.drift_commands import drift
 from hilum.errors import BundleInvalid, DatasetNotFound, HilumError, InputRejected, NotAChestCt, TrainingFailed
 from hilum.model_commands import models
 from hilum.state_commands import db, replay
@@ -392,6 +393,7 @@ def gate_check(files: tuple[Path, ...], model: Path | None) -> None:
 
 
 dataset.add_command(dataset_add)
+main.add_command(drift)
 main.add_command(db)
 main.add_command(keys)
 main.add_command(audit_log)

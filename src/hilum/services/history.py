@@ -23,6 +23,7 @@ from hilum.errors import (
     StorageInvalid,
 )
 from hilum.services import audit_log as audit
+from hilum.services.drift import RecentInput
 from hilum.services.history_writer import GroupWriter
 from hilum.services.provenance import Provenance
 from hilum.storage import feedback, predictions
@@ -185,6 +186,23 @@ class History:
         while some := await self.page(wanted, before=before, limit=_EXPORT_PAGE):
             yield some
             before = (some[-1].created_at, some[-1].id)
+
+    async def recent_inputs(self, most: int) -> Sequence[RecentInput]:
+        """What describes the inputs of the newest `most` predictions, the newest first.
+
+        Raises:
+            HistoryUnavailable: the database does not answer.
+        """
+        return await self._read(lambda: self.recent_inputs_now(most))
+
+    def recent_inputs_now(self, most: int) -> Sequence[RecentInput]:
+        """The same on the caller's thread.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer.
+        """
+        with self._database.reading() as connection:
+            return [RecentInput(*row) for row in predictions.recent_inputs(connection, most)]
 
     async def provenance(self, prediction: StoredPrediction) -> dict[str, Any]:
         """What answered a prediction.

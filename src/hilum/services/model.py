@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from hilum.errors import BundleInvalid
 from hilum.imaging.decode import Decode, Limits, decode
 from hilum.inference.bundle import METRICS
+from hilum.inference.input_reference import INPUTS, InputReference
 from hilum.inference.manifest import Manifest
 from hilum.inference.predictor import Prediction, Predictor
 from hilum.services.provenance import Provenance, provenance_of
@@ -44,11 +45,13 @@ class ServedModel:
         predictor: verified and warm.
         metrics: its bundle's measured performance; None where none was measured.
         has_look_alikes: whether it can name the training slices most like an input.
+        input_reference: what its training inputs were like; None where its bundle does not say.
     """
 
     predictor: SlicePredictor
     metrics: dict[str, Any] | None = None
     has_look_alikes: bool = False
+    input_reference: InputReference | None = None
 
     @property
     def version(self) -> str:
@@ -68,7 +71,8 @@ def load_model(directory: Path) -> ServedModel:
         BundleInvalid: it is damaged, or does not answer as when it was made.
     """
     predictor = Predictor.load(directory, threads=1)
-    return ServedModel(predictor, _measured(directory / METRICS), predictor.has_look_alikes)
+    reference = InputReference.load(directory / INPUTS) if INPUTS in predictor.manifest.files else None
+    return ServedModel(predictor, _measured(directory / METRICS), predictor.has_look_alikes, reference)
 
 
 def parsed_metrics(data: bytes, bundle: str) -> dict[str, Any]:

@@ -114,6 +114,21 @@ def page(
     return [_prediction(row) for row in connection.execute(statement)]
 
 
+def recent_inputs(connection: Connection, limit: int) -> list[tuple[datetime, str, str, dict[str, float]]]:
+    """Time, model version, predicted class and statistics of the newest `limit` predictions that have any."""
+    statement = (
+        select(
+            PredictionRow.created_at,
+            PredictionRow.model_version,
+            PredictionRow.predicted_class,
+            PredictionRow.statistics,
+        )
+        .order_by(PredictionRow.created_at.desc(), PredictionRow.id.desc())
+        .limit(limit)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(statement) if row[3]]
+
+
 def delete_until(connection: Connection, until: datetime, *, limit: int) -> int:
     """Deletes up to `limit` predictions made before `until`, the oldest first, with their feedback.
 

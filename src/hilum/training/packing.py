@@ -23,6 +23,7 @@ from hilum.imaging.preprocess import Preprocessing, preprocess
 from hilum.inference.bundle import HISTORY, MANIFEST, copy_gate, file_digest
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import OnnxEngine
+from hilum.inference.input_reference import INPUTS, InputReference
 from hilum.inference.manifest import Conformal, Golden, Manifest, Parity
 from hilum.inference.neighbours import NEIGHBOURS
 from hilum.training.corpus import Corpus
@@ -102,6 +103,8 @@ def write_bundle(
     )
     served = OnnxEngine(partial / graphs[0], threads=0)  # so that stored and served features agree
     make_neighbours(known, served, tensors).save(partial / NEIGHBOURS)
+    predicted = [trained.corpus.class_names[int(best)] for best in expected.argmax(axis=1)]
+    InputReference.of(known.statistics, predicted).save(partial / INPUTS)
     (partial / HISTORY).write_text(
         json.dumps(
             {

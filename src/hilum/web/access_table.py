@@ -34,6 +34,7 @@ ACCESS: dict[str, _Row] = {
     "/health/ready": {"GET": PUBLIC},
     "/metrics": {"GET": Role.PREDICT},
     "/limits": {"GET": Role.PREDICT},
+    "/monitoring/drift": {"GET": Role.PREDICT},
     "/samples/{number}.png": {"GET": Role.PREDICT},
     "/predict": {"POST": Role.PREDICT},
     "/predict/batch": {"POST": Role.PREDICT},

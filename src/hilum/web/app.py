@@ -18,6 +18,7 @@ from hilum.services.access import Access
 from hilum.services.audit_log import AuditLog
 from hilum.services.dataset_desk import DatasetDesk
 from hilum.services.deployment import Deployment
+from hilum.services.drift_monitor import DriftMonitor
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
 from hilum.services.retraining import Retraining
@@ -28,7 +29,7 @@ from hilum.web.dependencies import Context
 from hilum.web.metrics import Instruments
 from hilum.web.middleware import RequestGuard, RequestRecorder
 from hilum.web.problems import install_problem_handlers
-from hilum.web.routes import batch, documents, health, models, performance, predictions, sessions, studies
+from hilum.web.routes import batch, documents, health, models, monitoring, performance, predictions, sessions, studies
 from hilum.web.routes import datasets as dataset_routes
 from hilum.web.routes import history as history_routes
 from hilum.web.routes import pages as page_routes
@@ -68,6 +69,7 @@ def create_app(
     retraining: Retraining | None = None,
     deployment: Deployment | None = None,
     datasets: DatasetDesk | None = None,
+    drift: DriftMonitor | None = None,
     upload_limits: UploadLimits | None = None,
     allowed_hosts: frozenset[str] = frozenset(),
     allowed_origins: frozenset[str] = frozenset(),
@@ -82,6 +84,7 @@ def create_app(
         retraining: takes training runs, and is started and closed too; None takes none.
         deployment: keeps the service's model the champion, and is started and closed too; None keeps the first.
         datasets: takes labelled images, and is started and closed too; None takes none.
+        drift: compares recent inputs with the training ones, and is started and closed too; None compares nothing.
         upload_limits: caps on request bodies.
         allowed_hosts: host names answered to; empty for any.
         allowed_origins: web origins whose pages may use the API with a key; empty for none.
@@ -93,9 +96,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        parts = [
-            part for part in (service, history, audit, access, retraining, deployment, datasets) if part is not None
-        ]
+        others = (drift, service, history, audit, access, retraining, deployment, datasets)
+        parts = [part for part in others if part is not None]
         for part in parts:
             part.start()
         yield
@@ -116,6 +118,7 @@ def create_app(
         retraining,
         deployment,
         datasets,
+        drift,
     )
     for routes in (
         predictions,
@@ -123,6 +126,7 @@ def create_app(
         studies,
         history_routes,
         performance,
+        monitoring,
         health,
         sessions,
         training_routes,

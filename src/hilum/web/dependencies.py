@@ -14,6 +14,7 @@ from hilum.services.audit_log import AuditLog
 from hilum.services.batch import STUDY_LIMITS, BatchDesk
 from hilum.services.dataset_desk import DatasetDesk
 from hilum.services.deployment import Deployment
+from hilum.services.drift_monitor import DriftMonitor
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
 from hilum.services.retraining import Retraining
@@ -35,6 +36,7 @@ class Context:
         retraining: takes training runs; None where no labelled images are kept.
         deployment: keeps the model the champion; None where no registry is kept.
         datasets: takes labelled images; None where none are kept.
+        drift: compares recent inputs with the training ones; None where no history is kept.
         batches: admits batches.
         studies: admits studies, and reports.
         started_at: of the monotonic clock.
@@ -49,6 +51,7 @@ class Context:
     retraining: Retraining | None = None
     deployment: Deployment | None = None
     datasets: DatasetDesk | None = None
+    drift: DriftMonitor | None = None
     batches: BatchDesk = field(default_factory=BatchDesk)
     studies: BatchDesk = field(default_factory=lambda: BatchDesk(STUDY_LIMITS))
     started_at: float = field(default_factory=time.monotonic)

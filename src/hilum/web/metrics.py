@@ -43,4 +43,12 @@ class Instruments:
         self.serves_champion = Gauge(
             "champion_served", "0 where the champion cannot be loaded and another model serves.", registry=self.registry
         )
+        self.model = Gauge("model_info", "1 for the model that serves.", ("model_version",), registry=self.registry)
+        self.drift_psi = Gauge(
+            "drift_psi",
+            "Population stability index of recent inputs and predicted classes against training.",
+            ("statistic",),
+            registry=self.registry,
+        )
+        self.drift_alerts = Gauge("drift_alerts", "Statistics beyond the threshold.", registry=self.registry)
         self.is_ready = Gauge("ready", "1 where predictions can be answered.", registry=self.registry)

@@ -147,6 +147,7 @@ def build_app(settings: Settings) -> FastAPI:
 
     from hilum.services.dataset_desk import DatasetDesk
     from hilum.services.decoding import Decoders
+    from hilum.services.drift_monitor import DriftMonitor
     from hilum.services.model import load_model
     from hilum.services.prediction import PredictionService
     from hilum.services.workers import Workers
@@ -165,10 +166,15 @@ def build_app(settings: Settings) -> FastAPI:
     if is_loopback(settings.host) or names:
         names |= _LOOPBACK_NAMES
     audit = _audit_log(settings)
+    history = _history(settings, workers)
+    drift = None
+    if history is not None:
+        drift = DriftMonitor(service, history, threshold=settings.drift_alert, window=settings.drift_window)
     datasets = _datasets(settings)
     return create_app(
         service,
-        history=_history(settings, workers),
+        history=history,
+        drift=drift,
         access=_access(settings, audit),
         audit=audit,
         deployment=deployment,

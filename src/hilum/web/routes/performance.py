@@ -74,9 +74,26 @@ def _refresh_gauges(context: Context) -> None:
     context.instruments.waiting.set(context.service.workers.admitted)
     is_behind = context.deployment is not None and context.deployment.is_behind
     context.instruments.serves_champion.set(0 if is_behind else 1)
+    _refresh_drift(context)
     try:
+        context.instruments.model.clear()
+        context.instruments.model.labels(context.service.model.version).set(1)
         context.service.check_ready()
     except HilumError:
         context.instruments.is_ready.set(0)
     else:
         context.instruments.is_ready.set(1)
+
+
+def _refresh_drift(context: Context) -> None:
+    """As was found within the last minute: a scrape waits for no database."""
+    latest = context.drift.latest if context.drift is not None else None
+    if latest is None:
+        return
+    instruments = context.instruments
+    instruments.drift_psi.clear()
+    for one in latest.inputs:
+        instruments.drift_psi.labels(one.name).set(one.psi)
+    if latest.predictions is not None:
+        instruments.drift_psi.labels("predicted_class").set(latest.predictions.psi)
+    instruments.drift_alerts.set(len(latest.alerts))
