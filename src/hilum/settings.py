@@ -33,6 +33,7 @@ class Settings(BaseSettings):
         default="codecs", description="which images are decoded in a process that may be lost"
     )
     max_waiting: int = Field(default=128, ge=0, le=10_000, description="predictions that may wait; more get 503")
+    max_wait_ms: int = Field(default=500, ge=1, le=60_000, description="a prediction that would wait longer gets 503")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="names, separated by commas, the server answers to besides localhost"
     )

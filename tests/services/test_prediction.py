@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,24 @@ def test_workers_admit_a_bounded_number_and_free_the_slot_of_a_failure() -> None
         assert workers.admitted == 0
 
     asyncio.run(scenario())
+    workers.close()
+
+
+def test_workers_refuse_who_would_wait_too_long() -> None:
+    workers = Workers(threads=1, max_waiting=100, max_wait_s=0.15)
+
+    async def scenario() -> int:
+        await workers.run(lambda: time.sleep(0.1))
+        assert workers.expected_wait_s == 0
+        calls = [asyncio.create_task(workers.run(lambda: time.sleep(0.1))) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert workers.expected_wait_s > 0.15
+        with pytest.raises(Overloaded) as refused:
+            workers.check_room()
+        assert refused.value.limit == 0.15
+        return len(await asyncio.gather(*calls))
+
+    assert asyncio.run(scenario()) == 2
     workers.close()
 
 

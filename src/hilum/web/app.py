@@ -24,6 +24,7 @@ from hilum.services.prediction import PredictionService
 from hilum.services.retraining import Retraining
 from hilum.web.access_description import describe_access
 from hilum.web.access_table import check_table
+from hilum.web.admission import AdmissionGuard
 from hilum.web.auth import AccessGuard, check_route
 from hilum.web.dependencies import Context
 from hilum.web.metrics import Instruments
@@ -140,6 +141,7 @@ def create_app(
     check_table(app.routes)
     describe_access(app)
     install_problem_handlers(app)
+    app.add_middleware(AdmissionGuard, service=service)
     app.add_middleware(AccessGuard, access=access, allowed_origins=allowed_origins)
     if allowed_origins:  # outside of the guard, since browsers ask first without credentials
         app.add_middleware(

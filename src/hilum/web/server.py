@@ -156,7 +156,9 @@ def build_app(settings: Settings) -> FastAPI:
     logging.config.dictConfig(log_config(settings.log_level))
     cv2.setNumThreads(1)
     directory = settings.model or reference_bundle()
-    workers = Workers(threads=settings.threads, max_waiting=settings.max_waiting)
+    workers = Workers(
+        threads=settings.threads, max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_ms / 1000
+    )
     deployment = _deployment(settings, directory)
     load = partial(load_model, directory) if deployment is None else deployment.first_model
     service = PredictionService(load, workers=workers, decoders=Decoders(settings.isolation))
