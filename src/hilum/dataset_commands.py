@@ -42,11 +42,11 @@ def dataset_add(
       hilum dataset add slices/ --label adenocarcinoma --group patient-17
     """
     from hilum.dataset.scan import usable_cores
-    from hilum.services.datasets import Datasets
+    from hilum.services.datasets import open_datasets
     from hilum.services.incoming_folder import list_folder, read_files
     from hilum.services.model import load_model
     from hilum.services.reference import reference_bundle
-    from hilum.services.state import LABELLED, StatePlaces, prepare
+    from hilum.services.state import StatePlaces, prepare
     from hilum.terminal import TerminalProgress, print_batch
 
     settings: Settings = click.get_current_context().obj()
@@ -54,7 +54,7 @@ def dataset_add(
     predictor = load_model(model or settings.model or reference_bundle()).predictor if gate else None
     places = StatePlaces(settings.home, settings.database_url, settings.blobs_url)
     prepare(places)
-    datasets = Datasets(places.open_database(), places.open_blobs(LABELLED), is_audited=settings.audit_log)
+    datasets = open_datasets(places, is_audited=settings.audit_log)
     with closing(datasets), TerminalProgress() as progress:
         batch = datasets.add(
             read_files(files),

@@ -104,6 +104,10 @@ class DatasetDesk:
 
         return await self._run(self._taker, work)
 
+    def join_feedback_soon(self) -> None:
+        """Takes what was just confirmed of predictions in, behind any upload; nobody waits for it."""
+        self._taker.submit(self._join_feedback)
+
     async def ask(self, question: Callable[[Datasets], Found]) -> Found:
         """Answers a question, or does something small.
 
@@ -111,6 +115,14 @@ class DatasetDesk:
             DatasetUnavailable: the database or the store does not answer.
         """
         return await self._run(self._readers, lambda: question(self.datasets))
+
+    def _join_feedback(self) -> None:
+        try:
+            self.datasets.take_feedback()
+        except StorageInvalid as error:
+            log.warning("confirmed predictions join later", extra={"reason": error.detail})
+        except Exception:
+            log.exception("confirmed predictions could not join the labelled images")
 
     async def _run(self, pool: ThreadPoolExecutor, work: Callable[[], Found]) -> Found:
         try:

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from hilum.dataset.manifest import DatasetManifest
-from hilum.errors import ArchiveNoUsableImages, SnapshotNotFound, UnsupportedMediaType, UploadBatchNotFound
+from hilum.errors import (
+    BlobCorrupt,
+    BlobMissing,
+    ImageNotKept,
+    SnapshotNotFound,
+    UploadBatchNotFound,
+)
+from hilum.imaging.decode import decode
+from hilum.inference.explain import encode_png, grey_picture
 from hilum.services import audit_log as audit
-from hilum.services import snapshots
-from hilum.services.candidates import Candidate, tally
+from hilum.services import curation, snapshots
+from hilum.services.batch_report import batch_of, require_usable, rows_of
+from hilum.services.dataset_overview import Overview, overview
+from hilum.services.feedback_pool import FeedbackPool
 from hilum.services.image_pool import FingerprintFile, ImagePool
 from hilum.services.image_reading import ImageReader, IncomingFile
 from hilum.services.intake import Intake, IntakeRules
 from hilum.services.model import SlicePredictor
+from hilum.services.state import LABELLED, StatePlaces
 from hilum.storage import dataset_snapshots, labelled_images, upload_batches
 from hilum.storage.audit_chain import NewEvent
 from hilum.storage.audit_log import append
 from hilum.storage.blobs import Blobs
 from hilum.storage.database import Database
 from hilum.storage.dataset_snapshots import Snapshot
-from hilum.storage.labelled_images import ClassCount, NewImage
+from hilum.storage.labelled_images import ClassCount, ImageFilter, StoredImage
 from hilum.storage.upload_batches import StoredBatch
 
-__all__ = ["ClassCount", "Datasets", "Snapshot", "StoredBatch"]
+__all__ = [
+    "ClassCount",
+    "Datasets",
+    "ImageFilter",
+    "Overview",
+    "Snapshot",
+    "StoredBatch",
+    "StoredImage",
+    "open_datasets",
+]
 
 Source = Literal["import", "upload", "feedback"]
 
@@ -35,16 +55,20 @@ Source = Literal["import", "upload", "feedback"]
 class Datasets:
     """Takes labelled images in and freezes what may be trained on. Safe to use from several threads and processes."""
 
-    def __init__(self, database: Database, blobs: Blobs, *, is_audited: bool = False) -> None:
+    def __init__(
+        self, database: Database, blobs: Blobs, *, slices: Blobs | None = None, is_audited: bool = False
+    ) -> None:
         """Takes where images are kept.
 
         Args:
             database: with the newest tables.
             blobs: of kind `hilum.services.state.LABELLED`.
-            is_audited: batches get their event in the audit log, in the same commit.
+            slices: images of predictions, of which confirmed ones join; None takes none of them.
+            is_audited: batches, releases and deletions get their event in the audit log, in the same commit.
         """
         self._database = database
         self._blobs = blobs
+        self._feedback = FeedbackPool(database, slices) if slices is not None else None
         self._is_audited = is_audited
 
     def close(self) -> None:
@@ -93,7 +117,7 @@ class Datasets:
                     candidate.kept_sha256 = self._blobs.put(read.pixel_file)
                 if progress:
                     progress(done)
-            _require_usable(intake.candidates)
+            require_usable(intake.candidates)
             return self._commit(intake, pool.last_sequence, prints, source, actor)
 
     def batch(self, batch_id: str) -> StoredBatch:
@@ -119,6 +143,71 @@ class Datasets:
         with self._database.reading() as connection:
             return labelled_images.counts(connection)
 
+    def overview(self) -> Overview:
+        """The labelled images as a whole, what to mend and what to label next.
+
+        Raises:
+            StorageInvalid: the database or the store does not answer.
+        """
+        self.take_feedback()
+        return overview(self._database)
+
+    def take_feedback(self) -> int:
+        """Takes in what was confirmed of predictions since the last time; how many predictions that were.
+
+        Raises:
+            StorageInvalid: the database or the store does not answer.
+        """
+        if self._feedback is None:
+            return 0
+        return self._feedback.take(lambda files: self.add(files, source="feedback", takes_new_classes=True))
+
+    def page(self, wanted: ImageFilter, *, before: int | None = None, limit: int = 50) -> Sequence[StoredImage]:
+        """The newest `limit` images that are wanted and numbered below `before`.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer.
+        """
+        with self._database.reading() as connection:
+            return labelled_images.page(connection, wanted, before=before, limit=limit)
+
+    def image(self, image_id: str) -> StoredImage:
+        """One labelled image.
+
+        Raises:
+            LabelledImageNotFound: none has this id.
+            DatabaseUnavailable: the database does not answer.
+        """
+        return curation.find(self._database, _uuid(image_id))
+
+    def thumbnail(self, image_id: str, side: int) -> bytes:
+        """A labelled image as a grey PNG whose long side has at most `side` pixels.
+
+        Raises:
+            LabelledImageNotFound: none has this id.
+            ImageNotKept: its pixels are not kept, or lost.
+            StorageInvalid: the database or the store does not answer.
+        """
+        image = self.image(image_id)
+        if image.kept_sha256 is None:
+            raise ImageNotKept("the image could not be read, so its pixels are not kept")
+        try:
+            data = self._blobs.get(image.kept_sha256)
+        except (BlobMissing, BlobCorrupt) as error:
+            raise ImageNotKept("the image is no longer there, or is damaged") from error
+        return encode_png(grey_picture(decode(data).pixels, max_side=side))
+
+    def release(self, image_id: str, class_name: str | None = None, *, actor: str = audit.OPEN) -> StoredImage:
+        """Takes an image out of quarantine, perhaps with another class. Raises as `hilum.services.curation.release`."""
+        event = curation.released_event(actor, image_id) if self._is_audited else None
+        curation.release(self._database, _uuid(image_id), class_name, event=event)
+        return self.image(image_id)
+
+    def delete(self, image_id: str, *, actor: str = audit.OPEN) -> None:
+        """Sees to it that an image is never trained on again. Raises as `hilum.services.curation.delete`."""
+        event = curation.deleted_event(actor, image_id) if self._is_audited else None
+        curation.delete(self._database, _uuid(image_id), event=event)
+
     def images_since_snapshot(self) -> int:
         """How many images were accepted since a training run last froze them.
 
@@ -138,6 +227,7 @@ class Datasets:
             TrainingDataInsufficient: there are too few images, classes or groups.
             DatabaseUnavailable: the database does not answer.
         """
+        self.take_feedback()
         return snapshots.freeze(self._database)
 
     def find_snapshot(self, digest: str) -> Snapshot:
@@ -169,75 +259,25 @@ class Datasets:
             last = labelled_images.lock(connection)
             newer = labelled_images.known(connection, after=seen)
             joined = intake.conclude(ImagePool(self._database, prints, newer))
-            batch = _batch(intake.candidates, source, actor, now)
+            batch = batch_of(intake.candidates, source, actor, now)
             upload_batches.add(connection, batch)
             labelled_images.join_groups(connection, joined)
-            labelled_images.add(connection, _rows(intake.candidates, batch, prints), after=last)
+            labelled_images.add(connection, rows_of(intake.candidates, batch, prints), after=last)
             if self._is_audited:
                 details = {name: str(getattr(batch, name)) for name in ("accepted", "quarantined", "refused")}
                 append(connection, [NewEvent(audit.UPLOAD, actor, str(batch.id), details | {"source": source})])
         return batch
 
 
-def _require_usable(candidates: Sequence[Candidate]) -> None:
-    refused = [candidate for candidate in candidates if candidate.status == "refused"]
-    if len(refused) < len(candidates):
-        return
-    if refused and all(candidate.code == UnsupportedMediaType.code for candidate in refused):
-        raise UnsupportedMediaType(refused[0].reasons[0]["detail"])
-    codes = sorted({candidate.code or "" for candidate in refused})
-    told = "; ".join(f"{code}: {sum(c.code == code for c in refused)}" for code in codes) or "there are no files"
-    raise ArchiveNoUsableImages(f"no file can be kept ({told})", actual=len(candidates))
+def open_datasets(places: StatePlaces, *, is_audited: bool = False) -> Datasets:
+    """The labelled images that lie where `places` says; no connection is opened yet.
 
-
-def _batch(candidates: Sequence[Candidate], source: Source, actor: str, now: datetime) -> StoredBatch:
-    counts = tally(candidates)
-    items = [_item(candidate) for candidate in sorted(candidates, key=lambda candidate: candidate.index)]
-    return StoredBatch(
-        uuid.uuid4(), now, source, actor,
-        counts["accepted"], counts["duplicate"], counts["quarantined"], counts["refused"], items,
-    )  # fmt: skip
-
-
-def _item(candidate: Candidate) -> dict[str, Any]:
-    return {
-        "index": candidate.index,
-        "image_id": str(candidate.image_id) if candidate.image_id is not None else None,
-        "sha256": candidate.read.sha256,
-        "label": candidate.class_name or None,
-        "status": candidate.status,
-        "code": candidate.code,
-        "reasons": [reason["detail"] for reason in candidate.reasons],
-    }
-
-
-def _rows(candidates: Sequence[Candidate], batch: StoredBatch, prints: FingerprintFile) -> Iterator[NewImage]:
-    for candidate in candidates:
-        entry, read = candidate.entry, candidate.read
-        if not candidate.is_kept or entry is None:
-            continue
-        yield NewImage(
-            id=entry.id,
-            sequence=0,
-            batch_id=batch.id,
-            sha256=read.sha256,
-            class_name=candidate.class_name,
-            group_name=candidate.group,
-            split=candidate.split,
-            source=batch.source,
-            status=candidate.status,
-            reasons=candidate.reasons,
-            added_at=batch.created_at,
-            file_format=read.file_format,
-            mode=read.mode,
-            width=read.width,
-            height=read.height,
-            size_bytes=read.size_bytes,
-            kept_sha256=candidate.kept_sha256,
-            pixels_sha256=read.pixels_sha256,
-            sketch=read.sketch.tobytes() if read.sketch is not None else None,
-            fingerprint=prints.read(entry.slot) if entry.slot is not None else None,
-        )
+    Raises:
+        StorageInvalid: an address is of no known kind, or a folder cannot be made.
+    """
+    return Datasets(
+        places.open_database(), places.open_blobs(LABELLED), slices=places.open_blobs(), is_audited=is_audited
+    )
 
 
 def _uuid(text: str) -> uuid.UUID | None:

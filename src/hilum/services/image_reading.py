@@ -33,6 +33,7 @@ class IncomingFile:
         class_name: normalised; None where nothing names one.
         split: which part it was sent for.
         group: the patient or series, where the sender names it.
+        sha256: of the file as it was first sent, where `data` is the copy that was kept of it.
     """
 
     index: int
@@ -40,6 +41,7 @@ class IncomingFile:
     class_name: str | None
     split: Literal["train", "test"] = "train"
     group: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class ImageReader:
         held = 0
         with ThreadPoolExecutor(workers, thread_name_prefix="hilum-intake") as pool:
             for file in files:
-                pending.append((file, pool.submit(self.read, file.data)))
+                pending.append((file, pool.submit(self.read, file.data, file.sha256)))
                 held += len(file.data)
                 while len(pending) > 2 * workers or (held > _BYTES_IN_FLIGHT and len(pending) > 1):
                     first, reading = pending.popleft()
@@ -102,9 +104,9 @@ class ImageReader:
                 first, reading = pending.popleft()
                 yield first, reading.result()
 
-    def read(self, data: bytes) -> ReadImage:
-        """Reads one image; what is none comes back with the reason."""
-        sha256 = hashlib.sha256(data).hexdigest()
+    def read(self, data: bytes, sha256: str | None = None) -> ReadImage:
+        """Reads one image, whose file had `sha256` when it was first sent; what is none comes back with the reason."""
+        sha256 = sha256 or hashlib.sha256(data).hexdigest()
         foreign: NotAChestCt | None = None
         prediction: Prediction | None = None
         try:

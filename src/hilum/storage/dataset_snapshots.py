@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
@@ -76,6 +75,9 @@ def newest_sequence(connection: Connection) -> int | None:
     return connection.execute(select(func.max(DatasetSnapshotRow.last_sequence))).scalar()
 
 
-def named_digests(connection: Connection) -> Sequence[str]:
-    """The digests of all snapshots, the oldest first."""
-    return connection.execute(select(DatasetSnapshotRow.digest).order_by(DatasetSnapshotRow.created_at)).scalars().all()
+def blobs_in_use(connection: Connection) -> set[str]:
+    """The kept copies of every image of every snapshot."""
+    found: set[str] = set()
+    for rows in connection.execute(select(DatasetSnapshotRow.rows)).scalars():
+        found.update(SnapshotImage(*fields).kept_sha256 for fields in rows)
+    return found

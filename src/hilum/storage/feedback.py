@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hilum.storage.tables import FeedbackRow
+from hilum.storage.tables import FeedbackRow, PredictionRow
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,50 @@ _COLUMNS = (
     FeedbackRow.is_new_label,
     FeedbackRow.given_at,
 )
+
+
+@dataclass(frozen=True)
+class PendingFeedback:
+    """A confirmed class that the labelled images do not know yet.
+
+    Attributes:
+        joined_class: the class they know; None where none.
+        image_sha256: of the file that was classified.
+        kept_sha256: of the kept copy; None where none is kept.
+    """
+
+    prediction_id: uuid.UUID
+    confirmed_class: str
+    joined_class: str | None
+    image_sha256: str
+    kept_sha256: str | None
+
+
+def pending(connection: Connection, *, limit: int) -> list[PendingFeedback]:
+    """Confirmed classes that are to join the labelled images, the oldest first."""
+    is_known = FeedbackRow.joined_class.is_not(None) & (FeedbackRow.joined_class == FeedbackRow.confirmed_class)
+    kept = case(
+        (PredictionRow.is_image_kept, func.coalesce(PredictionRow.kept_sha256, PredictionRow.image_sha256)), else_=None
+    )
+    columns = (FeedbackRow.prediction_id, FeedbackRow.confirmed_class, FeedbackRow.joined_class)
+    statement = (
+        select(*columns, PredictionRow.image_sha256, kept)
+        .join(PredictionRow, PredictionRow.id == FeedbackRow.prediction_id)
+        .where(~is_known)
+        .order_by(FeedbackRow.given_at, FeedbackRow.prediction_id)
+        .limit(limit)
+    )
+    return [PendingFeedback(*row) for row in connection.execute(statement).all()]
+
+
+def mark_joined(connection: Connection, some: Sequence[PendingFeedback]) -> None:
+    """Notes which class the labelled images know; one that was corrected meanwhile stays pending."""
+    for one in some:
+        connection.execute(
+            update(FeedbackRow)
+            .where(FeedbackRow.prediction_id == one.prediction_id)
+            .values(joined_class=one.confirmed_class)
+        )
 
 
 def put(connection: Connection, feedback: Feedback) -> Feedback:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, func, insert, select, text, update
+from sqlalchemy import Connection, Row, String, cast, func, insert, select, text, update
 
 from hilum.storage.dataset_tables import LabelledImageRow
 
@@ -184,6 +185,55 @@ def count(connection: Connection, *, status: str, after: int = 0) -> int:
     """How many images have a status and came after a sequence."""
     statement = select(func.count()).where(LabelledImageRow.status == status, LabelledImageRow.sequence > after)
     return connection.execute(statement).scalar_one()
+
+
+def group_counts(connection: Connection, split: str) -> dict[str, int]:
+    """How many groups of accepted images each class has in a split."""
+    columns = (LabelledImageRow.class_name, func.count(LabelledImageRow.group_name.distinct()))
+    statement = select(*columns).where(LabelledImageRow.status == "accepted", LabelledImageRow.split == split)
+    return {row[0]: row[1] for row in connection.execute(statement.group_by(LabelledImageRow.class_name))}
+
+
+def reason_counts(connection: Connection, status: str) -> Counter[str]:
+    """How many images of a status have each reason."""
+    has_reasons = cast(LabelledImageRow.reasons, String) != "[]"
+    statement = select(LabelledImageRow.reasons).where(LabelledImageRow.status == status, has_reasons)
+    found = connection.execute(statement).scalars()
+    return Counter(code for reasons in found for code in {reason["code"] for reason in reasons})
+
+
+def known_digests(connection: Connection, digests: Sequence[str]) -> set[str]:
+    """Those of `digests`, of files, that have a row."""
+    found: set[str] = set()
+    for start in range(0, len(digests), _AT_ONCE):
+        some = digests[start : start + _AT_ONCE]
+        statement = select(LabelledImageRow.sha256).distinct().where(LabelledImageRow.sha256.in_(some))
+        found.update(connection.execute(statement).scalars())
+    return found
+
+
+def blobs_in_use(connection: Connection, digests: Sequence[str]) -> set[str]:
+    """Those of `digests`, of kept copies, that an image which is not deleted has."""
+    found: set[str] = set()
+    for start in range(0, len(digests), _AT_ONCE):
+        some = digests[start : start + _AT_ONCE]
+        statement = select(LabelledImageRow.kept_sha256).distinct()
+        statement = statement.where(LabelledImageRow.kept_sha256.in_(some), LabelledImageRow.status != "deleted")
+        found.update(digest for digest in connection.execute(statement).scalars() if digest is not None)
+    return found
+
+
+def rename_feedback(connection: Connection, sha256: str, class_name: str, *, sequence: int) -> bool:
+    """Gives an image that came by feedback another class, after which it counts as new; False where there is none."""
+    is_meant = (LabelledImageRow.sha256 == sha256) & (LabelledImageRow.source == "feedback")
+    row = connection.execute(
+        select(LabelledImageRow.id).where(is_meant, LabelledImageRow.status != "deleted").limit(1)
+    ).one_or_none()
+    if row is None:
+        return False
+    values = {"class_name": class_name, "sequence": sequence}
+    connection.execute(update(LabelledImageRow).where(LabelledImageRow.id == row.id).values(values))
+    return True
 
 
 def change(

@@ -129,6 +129,13 @@ def recent_inputs(connection: Connection, limit: int) -> list[tuple[datetime, st
     return [(row[0], row[1], row[2], row[3]) for row in connection.execute(statement) if row[3]]
 
 
+def unlabelled(connection: Connection, *, limit: int) -> list[StoredPrediction]:
+    """The newest predictions with a kept image that nobody has confirmed a class of."""
+    statement = _selected().where(PredictionRow.is_image_kept, FeedbackRow.prediction_id.is_(None))
+    statement = statement.order_by(PredictionRow.created_at.desc(), PredictionRow.id.desc()).limit(limit)
+    return [_prediction(row) for row in connection.execute(statement)]
+
+
 def delete_until(connection: Connection, until: datetime, *, limit: int) -> int:
     """Deletes up to `limit` predictions made before `until`, the oldest first, with their feedback.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -40,3 +41,78 @@ class UploadReport(BaseModel):
     quarantined: int
     refused: int
     items: list[UploadItem]
+
+
+class DistributionRow(BaseModel):
+    """How many images a class has in a split from a source."""
+
+    class_name: str
+    split: Literal["train", "test"]
+    source: Literal["import", "upload", "feedback"]
+    count: int
+
+
+class FindingAnswer(BaseModel):
+    """Something to know or mend."""
+
+    code: str = Field(description="as docs/datasets.md lists them")
+    severity: Literal["error", "warning", "note"]
+    sentence: str
+
+
+class SuggestionAnswer(BaseModel):
+    """A prediction to confirm or correct next."""
+
+    prediction_id: str
+    reason: str
+
+
+class DatasetAnswer(BaseModel):
+    """The labelled images as a whole."""
+
+    classes: list[str]
+    distribution: list[DistributionRow] = Field(description="accepted images by class, split and source")
+    quarantined: int = Field(description="images that wait for a person")
+    since_last_run: int = Field(description="images accepted since a training run last froze them")
+    findings: list[FindingAnswer] = Field(description="the gravest first")
+    label_next: list[SuggestionAnswer] = Field(description="uncertain and diverse, the most telling first")
+
+
+class ReasonAnswer(BaseModel):
+    """Why an image is in quarantine, or doubted."""
+
+    code: str
+    detail: str
+
+
+class ImageAnswer(BaseModel):
+    """A labelled image."""
+
+    id: str
+    sha256: str = Field(description="of the file that was sent; its name is not kept")
+    class_name: str
+    group: str = Field(description="images of one group are never on both sides of a split")
+    split: Literal["train", "test"]
+    source: Literal["import", "upload", "feedback"]
+    status: Literal["accepted", "quarantined", "deleted"]
+    reasons: list[ReasonAnswer] = Field(description="why it is in quarantine, or doubted")
+    batch_id: str = Field(description="the upload it came with")
+    is_kept: bool = Field(description="whether its pixels are kept, so that it can be seen and released")
+    width: int
+    height: int
+    added_at: datetime
+
+
+class ImagePage(BaseModel):
+    """Some labelled images, the newest first."""
+
+    items: list[ImageAnswer]
+    next: str | None = Field(description="the `cursor` of the next page; null on the last")
+
+
+class ReleaseRequest(BaseModel):
+    """What an image in quarantine shows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    class_name: Annotated[str, _Text] | None = Field(default=None, description="another class than it came with")

@@ -19,7 +19,7 @@ from granian.log import LogLevels
 
 from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.services.reference import reference_bundle
-from hilum.services.state import LABELLED, StatePlaces, can_let_in_anyone, is_prepared, prepare
+from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare
 from hilum.web.logs import log_config
 
 if TYPE_CHECKING:
@@ -203,12 +203,11 @@ def _history(settings: Settings, workers: Workers) -> History | None:
 
 
 def _datasets(settings: Settings) -> Datasets | None:
-    from hilum.services.datasets import Datasets
+    from hilum.services.datasets import open_datasets
 
     if not settings.history:
         return None
-    places = state_places(settings)
-    return Datasets(places.open_database(), places.open_blobs(LABELLED), is_audited=settings.audit_log)
+    return open_datasets(state_places(settings), is_audited=settings.audit_log)
 
 
 def _deployment(settings: Settings, directory: Path) -> Deployment | None:

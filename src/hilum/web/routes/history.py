@@ -119,6 +119,8 @@ async def give_feedback(
     known = tuple(stored.answer.get("probabilities") or ())
     label, is_new = checked_label(said.confirmed_class, known, takes_new=said.is_new_label)
     kept = await history.give_feedback(prediction_id, label, is_new_label=is_new, actor=actor_of(request))
+    if context.datasets is not None:
+        context.datasets.join_feedback_soon()
     return FeedbackAnswer(
         prediction_id=str(kept.prediction_id),
         confirmed_class=kept.confirmed_class,
