@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     )
     rate_limit: int = Field(default=3000, ge=0, le=1_000_000, description="requests a minute for each key; 0: any")
     session_hours: int = Field(default=12, ge=1, le=720, description="after which the dashboard asks to sign in again")
+    otlp_endpoint: str | None = Field(
+        default=None, pattern="^https?://[^/?#]+/?$", description="OpenTelemetry collector; by default none"
+    )
     drift_alert: float = Field(default=0.25, gt=0, le=10, description="population stability index that is an alert")
     drift_window: int = Field(default=500, ge=50, le=5000, description="newest predictions that drift is looked for in")
     audit_log: bool = Field(default=True, description="write who did what into the audit log")

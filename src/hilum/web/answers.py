@@ -55,7 +55,7 @@ async def _stored(context: Context, answer: PredictionAnswer, new: NewPrediction
         return answer
     started_at = time.perf_counter()
     kept = await history.keep(new)
-    context.instruments.stage_seconds.labels("store").observe(time.perf_counter() - started_at)
+    context.instruments.observe_stage("store", time.perf_counter() - started_at)
     if kept is None:
         return answer.model_copy(update={"warnings": (*answer.warnings, NOT_STORED)})
     if history.keeps_images and not kept.is_image_kept:
@@ -64,9 +64,8 @@ async def _stored(context: Context, answer: PredictionAnswer, new: NewPrediction
 
 
 def _count(context: Context, answer: Answer) -> None:
-    stages = context.instruments.stage_seconds
-    stages.labels("wait").observe(answer.wait_ms / 1000)
-    stages.labels("compute").observe(answer.compute_ms / 1000)
+    context.instruments.observe_stage("wait", answer.wait_ms / 1000)
+    context.instruments.observe_stage("compute", answer.compute_ms / 1000)
     context.instruments.predictions.labels(answer.predicted_class, answer.decision, answer.model_version).inc()
 
 

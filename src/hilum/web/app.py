@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -36,6 +36,9 @@ from hilum.web.routes import history as history_routes
 from hilum.web.routes import pages as page_routes
 from hilum.web.routes import training_runs as training_routes
 from hilum.web.uploads import UploadLimits, UploadReader
+
+if TYPE_CHECKING:
+    from hilum.web.tracing import Tracing
 
 _STATIC = Path(__file__).resolve().parent / "static"
 
@@ -71,6 +74,7 @@ def create_app(
     deployment: Deployment | None = None,
     datasets: DatasetDesk | None = None,
     drift: DriftMonitor | None = None,
+    tracing: Tracing | None = None,
     upload_limits: UploadLimits | None = None,
     allowed_hosts: frozenset[str] = frozenset(),
     allowed_origins: frozenset[str] = frozenset(),
@@ -86,6 +90,7 @@ def create_app(
         deployment: keeps the service's model the champion, and is started and closed too; None keeps the first.
         datasets: takes labelled images, and is started and closed too; None takes none.
         drift: compares recent inputs with the training ones, and is started and closed too; None compares nothing.
+        tracing: makes traces of requests, and is started and closed too; None makes none.
         upload_limits: caps on request bodies.
         allowed_hosts: host names answered to; empty for any.
         allowed_origins: web origins whose pages may use the API with a key; empty for none.
@@ -93,11 +98,11 @@ def create_app(
     Raises:
         RuntimeError: a route declares no role in `access_table`.
     """
-    instruments = Instruments()
+    instruments = Instruments(tracing.stage if tracing is not None else None)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        others = (drift, service, history, audit, access, retraining, deployment, datasets)
+        others = (tracing, drift, service, history, audit, access, retraining, deployment, datasets)
         parts = [part for part in others if part is not None]
         for part in parts:
             part.start()
@@ -153,4 +158,8 @@ def create_app(
         )
     app.add_middleware(RequestGuard, allowed_hosts=allowed_hosts)
     app.add_middleware(RequestRecorder, instruments=instruments)
+    if tracing is not None:
+        from hilum.web.tracing import RequestTracer
+
+        app.add_middleware(RequestTracer, tracing=tracing)
     return app

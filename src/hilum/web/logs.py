@@ -8,7 +8,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 _LONGEST_LINE = 8000
-_FIELDS = ("request_id", "method", "route", "status", "code", "actor", "latency_ms", "model_version", "reason")
+_FIELDS = (
+    "request_id",
+    "method",
+    "route",
+    "status",
+    "code",
+    "actor",
+    "latency_ms",
+    "model_version",
+    "trace_id",
+    "reason",
+)
 
 
 class JsonFormatter(logging.Formatter):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -13,8 +15,13 @@ class Instruments:
     Labels take few values: route templates, status codes, problem codes, the model's classes; nothing a client names.
     """
 
-    def __init__(self) -> None:
-        """Registers every instrument."""
+    def __init__(self, trace_stage: Callable[[str, float], None] | None = None) -> None:
+        """Registers every instrument.
+
+        Args:
+            trace_stage: is told of each stage and its seconds too.
+        """
+        self._trace_stage = trace_stage
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.requests = Counter(
@@ -52,3 +59,9 @@ class Instruments:
         )
         self.drift_alerts = Gauge("drift_alerts", "Statistics beyond the threshold.", registry=self.registry)
         self.is_ready = Gauge("ready", "1 where predictions can be answered.", registry=self.registry)
+
+    def observe_stage(self, stage: str, seconds: float) -> None:
+        """Notes how long a stage of a prediction took that has just ended."""
+        self.stage_seconds.labels(stage).observe(seconds)
+        if self._trace_stage is not None:
+            self._trace_stage(stage, seconds)

@@ -37,7 +37,7 @@ _SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
 
 class RequestGuard:
@@ -101,7 +101,7 @@ class RequestRecorder:
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception:
-            log.exception("the request failed", extra={"request_id": request_id, "route": _route_of(scope)})
+            log.exception("the request failed", extra={"request_id": request_id, "route": route_of(scope)})
             has_begun = status != 0
             status, scope["hilum.code"] = 500, InternalError.code
             if has_begun:
@@ -112,8 +112,8 @@ class RequestRecorder:
             self._record(scope, request_id, status, time.perf_counter() - started_at)
 
     def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
-        route = _route_of(scope)
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = route_of(scope)
+        method = scope["method"] if scope["method"] in METHODS else "other"
         code = scope.get("hilum.code")
         self._instruments.requests.labels(method, route, str(status)).inc()
         self._instruments.request_seconds.labels(route).observe(seconds)
@@ -128,11 +128,13 @@ class RequestRecorder:
             "latency_ms": round(seconds * 1000, 2),
             "actor": getattr(scope.get("hilum.caller"), "actor", None),
             "model_version": scope.get("hilum.model_version"),
+            "trace_id": scope.get("hilum.trace_id"),
         }
         log.info("request", extra={name: value for name, value in fields.items() if value is not None})
 
 
-def _route_of(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
+    """The template of the route that answered; `unmatched` where none did."""
     path = getattr(scope.get("route"), "path", None) or scope.get("hilum.template")
     return cast("str", path) if path else "unmatched"
 

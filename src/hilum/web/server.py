@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from granian import Granian
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from hilum.services.history import History
     from hilum.services.workers import Workers
     from hilum.settings import Settings
+    from hilum.web.tracing import Tracing
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _DRAIN_S = 30
@@ -57,6 +59,10 @@ def serve(settings: Settings) -> None:
     directory = settings.model or reference_bundle()
     if not (directory / "manifest.json").is_file():
         raise BundleInvalid(f"there is no model bundle in {str(directory)!r}: HILUM_MODEL must name one's folder")
+    if settings.otlp_endpoint is not None and find_spec("opentelemetry") is None:
+        raise SettingsRefused(
+            "HILUM_OTLP_ENDPOINT needs packages that are not installed: pip install 'hilum[telemetry]'"
+        )
     if settings.history or is_closed:
         prepare_state(state_places(settings), needs_key=is_closed)
     server = Granian(
@@ -177,6 +183,7 @@ def build_app(settings: Settings) -> FastAPI:
         service,
         history=history,
         drift=drift,
+        tracing=_tracing(settings),
         access=_access(settings, audit),
         audit=audit,
         deployment=deployment,
@@ -184,6 +191,14 @@ def build_app(settings: Settings) -> FastAPI:
         allowed_hosts=names,
         allowed_origins=frozenset(settings.allowed_origins),
     )
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    if settings.otlp_endpoint is None:
+        return None
+    from hilum.web.tracing import Tracing
+
+    return Tracing.to(settings.otlp_endpoint)
 
 
 def _history(settings: Settings, workers: Workers) -> History | None:

@@ -74,7 +74,7 @@ async def list_predictions(
 async def export_predictions(history: HistoryDep, wanted: WantedDep) -> Response:
     """Exports all wanted predictions as CSV, the newest first; no cell is a formula."""
     pages = history.pages(wanted)
-    first = await anext(pages, ())  # so that a history out of reach is a problem and not half a file
+    first = await anext(pages, None) or ()  # so that a history out of reach is a problem and not half a file
 
     async def lines() -> AsyncIterator[str]:
         yield csv_header() + csv_rows(first)

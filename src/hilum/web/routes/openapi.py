@@ -41,6 +41,7 @@ FILES_BODY: dict[str, Any] = {
                     "properties": {
                         "files": {
                             "type": "array",
+                            "minItems": 1,
                             "items": {"type": "string", "format": "binary"},
                             "description": "slices, each as for /predict, or zips of slices",
                         }

@@ -38,7 +38,7 @@ async def predict(request: Request, context: ContextDep, similar: Similar = 0) -
     started_at = time.perf_counter()
     context.service.check_ready()
     file = await context.uploads.read_file(request)
-    context.instruments.stage_seconds.labels("upload").observe(time.perf_counter() - started_at)
+    context.instruments.observe_stage("upload", time.perf_counter() - started_at)
     wants_report = preferred(request.headers.get("accept"), ("application/json", DICOM)) == DICOM
     with context.studies.admitted() if wants_report else nullcontext():
         reference = reference_of(file.data) if wants_report else None
