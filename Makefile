@@ -9,7 +9,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format lock reference-model gate notebook bench cluster container-proof checkov screenshots clean
+.PHONY: help install install-train install-dev run test check format lock reference-model gate notebook bench cluster container-proof checkov screenshots clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -23,6 +23,10 @@ $(VENV)/.serve: $(UV) requirements/serve.txt pyproject.toml
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(VENV)/.train: $(VENV)/.serve requirements/train.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/train.txt
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.serve requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/dev.txt
 	@touch $@
@@ -34,9 +38,11 @@ node_modules/.built: package.json package-lock.json
 
 install: $(VENV)/.serve node_modules/.built ## install what serving needs
 
+install-train: $(VENV)/.train node_modules/.built ## install what serving and training need
+
 install-dev: $(VENV)/.dev node_modules/.built ## install what training, tests and checks need
 
-run: install ## start the service on http://localhost:8000
+run: install-train ## start the service, which can also train, on http://localhost:8000
 	$(BIN)/hilum serve
 
 test: install-dev ## run the tests

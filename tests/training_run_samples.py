@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hilum.services.retraining import Retraining
+from hilum.services.run_rules import Champion
 from hilum.storage.database import Database
 from hilum.storage.training_runs import StoredRun
 
@@ -71,5 +72,5 @@ class DrawnSnapshots:
 
 def open_retraining(url: str, snapshots: DrawnSnapshots | None = None, **others: Any) -> Retraining:
     """A service over a migrated database."""
-    given = {"find_champion": lambda: "tiny-1", "find_trouble": lambda: None} | others
+    given = {"find_champion": lambda: Champion("tiny-1", tuple(ENOUGH)), "find_trouble": lambda: None} | others
     return Retraining(Database(url), snapshots or DrawnSnapshots(), **given)

@@ -19,6 +19,7 @@ from hilum.errors import BundleInvalid, DatasetNotFound, HilumError, InputReject
 from hilum.model_commands import models
 from hilum.state_commands import db, replay
 from hilum.study_commands import predict_study, write_slice_report
+from hilum.training_commands import retrain, runs, worker
 
 if TYPE_CHECKING:
     from hilum.dataset.importer import GroupsBy
@@ -399,6 +400,8 @@ main.add_command(keys)
 main.add_command(audit_log)
 main.add_command(replay)
 main.add_command(models)
+for command in (retrain, runs, worker):
+    main.add_command(command)
 
 
 @contextmanager

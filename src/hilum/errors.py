@@ -31,6 +31,7 @@ HilumError
 ├── ReplayFailed             a receipt's answer was not reproduced          exit 8
 ├── SettingsRefused          settings that would be unsafe to serve with    exit 2
 └── TrainingFailed           training could not start or finish             exit 6
+    └── RunCancelled         LeaseLost
 """
 
 from __future__ import annotations
@@ -326,6 +327,18 @@ class TrainingFailed(HilumError):
     """Training could not start or finish."""
 
     code, status, exit_code, title = "training-failed", 500, 6, "Training failed"
+
+
+class RunCancelled(TrainingFailed):
+    """Someone asked for the training run's end."""
+
+    code, title = "run-cancelled", "The training run is cancelled"
+
+
+class LeaseLost(TrainingFailed):
+    """Another worker has the training run."""
+
+    code, title = "lease-lost", "The training run is another worker's"
 
 
 class ServiceRefused(HilumError):

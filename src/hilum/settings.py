@@ -50,7 +50,17 @@ class Settings(BaseSettings):
     )
     drift_alert: float = Field(default=0.25, gt=0, le=10, description="population stability index that is an alert")
     drift_window: int = Field(default=500, ge=50, le=5000, description="newest predictions that drift is looked for in")
+    worker: bool = Field(default=True, description="take training runs; false: leave them to `hilum worker`")
+    promotion: Literal["auto", "approve", "manual"] | None = Field(
+        default=None, description="who decides on a promotion; by default auto where only this machine can reach it"
+    )
     audit_log: bool = Field(default=True, description="write who did what into the audit log")
+
+    def state_environment(self) -> dict[str, str]:
+        """Where state lies and how it is kept, as the environment of another process of hilum's."""
+        places = {"HOME": self.home.absolute(), "DATABASE_URL": self.database_url, "BLOBS_URL": self.blobs_url}
+        ways = {"LOG_LEVEL": self.log_level, "AUDIT_LOG": str(self.audit_log).lower()}
+        return {f"HILUM_{name}": str(value) for name, value in (places | ways).items() if value is not None}
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")
     @classmethod

@@ -158,6 +158,14 @@ def test_confidence_is_matched_on_slices_the_two_learnt(
     assert sure[1] <= sure[0] + 1e-3
 
 
+def test_a_slice_that_was_written_anew_counts_as_learnt(parent: Path, phantom_dataset: Path, tmp_path: Path) -> None:
+    first = Parent.open(parent)
+    tensors = _tensors(phantom_dataset, first.manifest)
+    other = write_dataset(tmp_path / "other", {"train": {"normal": 6}}, seed=1200)
+    assert first._learnt(["0" * 64] * 28, tensors).all()
+    assert first._learnt(["0" * 64] * 6, _tensors(other, first.manifest)).mean() < 0.5
+
+
 def _tensors(root: Path, manifest: object) -> np.ndarray:
     from hilum.imaging.decode import decode
     from hilum.imaging.preprocess import preprocess

@@ -11,10 +11,10 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from web_serving import HeldPredictor, serving
 
+from hilum.logs import JsonFormatter, log_config
 from hilum.services.model import ServedModel, load_model
 from hilum.services.prediction import PredictionService
 from hilum.web.access_table import PAGES, routes_of
-from hilum.web.logs import JsonFormatter, log_config
 from hilum.web.negotiation import preferred
 
 

@@ -120,7 +120,10 @@ def test_the_next_run_is_taken_once_the_first_has_ended(tiny_bundle: Path, migra
         assert client.get("/training-runs", params={"limit": 1, "cursor": page["next"]}).json()["items"] == [oldest]
 
 
-@pytest.mark.parametrize(("counts", "words"), [({"normal": 9}, "two"), ({"a": 9, "b": 4}, "'b' has 4")])
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [({"normal": 9}, "'adenocarcinoma' has 0"), ({"adenocarcinoma": 9, "normal": 4}, "'normal' has 4")],
+)
 def test_too_few_images_are_refused(tiny_bundle: Path, migrated: Database, counts: dict[str, int], words: str) -> None:
     with _serving(tiny_bundle, open_retraining(_url(migrated), DrawnSnapshots(counts))) as client:
         answer = client.post("/retrain")

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from hilum.errors import Overloaded, RetrainInProgress, RunNotFound, StorageInvalid, TrainingUnavailable
 from hilum.services import audit_log as audit
-from hilum.services.run_rules import Mode, Policy, RunStatus, Snapshots, check_sufficient
+from hilum.services.run_rules import Champion, Mode, Policy, RunStatus, Snapshots, check_sufficient
 from hilum.storage import training_runs
 from hilum.storage.audit_chain import NewEvent
 from hilum.storage.audit_log import append
@@ -60,7 +60,7 @@ class Retraining:
         database: Database,
         snapshots: Snapshots,
         *,
-        find_champion: Callable[[], str | None],
+        find_champion: Callable[[], Champion | None],
         find_trouble: Callable[[], str | None],
         policy: Policy = "auto",
         is_audited: bool = False,
@@ -113,6 +113,9 @@ class Retraining:
             trouble = self._find_trouble()
             if trouble is not None:
                 raise TrainingUnavailable(trouble)
+            champion = self._find_champion()
+            if champion is None:
+                raise TrainingUnavailable("no model is the champion yet, and a run starts from it; try again")
             frozen = self._snapshots.snapshot()
             run = StoredRun(
                 id=uuid.uuid4(),
@@ -123,8 +126,8 @@ class Retraining:
                 actor=request.actor,
                 n_epochs=request.n_epochs,
                 snapshot_digest=frozen.digest,
-                n_images=check_sufficient(frozen),
-                parent_version=self._find_champion(),
+                n_images=check_sufficient(frozen, request.mode, champion),
+                parent_version=champion.version,
                 created_at=datetime.now(UTC),
             )
             with self._database.writing() as connection:

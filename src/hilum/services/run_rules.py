@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -74,26 +75,30 @@ class Snapshots(Protocol):
         ...
 
 
-def check_sufficient(frozen: Frozen) -> int:
-    """Counts the images to learn from.
+@dataclass(frozen=True)
+class Champion:
+    """The model that runs start from."""
+
+    version: str
+    class_names: tuple[str, ...]
+
+
+def check_sufficient(frozen: Frozen, mode: Mode, champion: Champion) -> int:
+    """Counts the images to learn from: in head mode those of the champion's classes, which it needs all of.
 
     Raises:
-        TrainingDataInsufficient: there are fewer than two classes, or too few images of one.
+        TrainingDataInsufficient: there are too few images of a class.
     """
+    names = champion.class_names if mode == "head" else tuple(frozen.class_names)
     found = Counter(image.class_name for image in frozen.images if image.split != "test")
-    counts = {name: found[name] for name in frozen.class_names}
-    if len(counts) < 2:
-        raise TrainingDataInsufficient(
-            f"there are labelled images of {len(counts)} classes; training needs two, at least {LEAST_OF_A_CLASS} each"
-        )
-    for name, count in counts.items():
-        if count < LEAST_OF_A_CLASS:
+    for name in names:
+        if found[name] < LEAST_OF_A_CLASS:
             raise TrainingDataInsufficient(
-                f"class {name!r} has {count} labelled images to learn from; training needs {LEAST_OF_A_CLASS}",
+                f"class {name!r} has {found[name]} labelled images to learn from; training needs {LEAST_OF_A_CLASS}",
                 limit=LEAST_OF_A_CLASS,
-                actual=count,
+                actual=found[name],
             )
-    return sum(counts.values())
+    return sum(found[name] for name in names)
 
 
 def decided_status(policy: str, verdict: str) -> RunStatus:

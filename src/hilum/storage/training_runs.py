@@ -110,9 +110,10 @@ def renew(connection: Connection, run_id: uuid.UUID, owner: str, until: datetime
     return connection.execute(_held(run_id, owner).values(lease_until=until)).rowcount == 1
 
 
-def release(connection: Connection, run_id: uuid.UUID, owner: str) -> None:
-    """Ends a lease, so that any worker may go on with the run at once."""
-    connection.execute(_held(run_id, owner).values(lease_until=None, lease_owner=None))
+def release(connection: Connection, run_id: uuid.UUID, owner: str, *, is_forgiven: bool = False) -> None:
+    """Ends a lease, so that any worker may go on with the run at once; `is_forgiven` does not count the attempt."""
+    attempts = TrainingRunRow.n_attempts - (1 if is_forgiven else 0)
+    connection.execute(_held(run_id, owner).values(lease_until=None, lease_owner=None, n_attempts=attempts))
 
 
 def note_progress(connection: Connection, run_id: uuid.UUID, owner: str, values: Mapping[str, Any]) -> StoredRun | None:
@@ -158,12 +159,6 @@ def request_cancel(connection: Connection, run_id: uuid.UUID, now: datetime) -> 
     first = func.coalesce(TrainingRunRow.cancel_requested_at, literal(now, _TABLE.c.cancel_requested_at.type))
     connection.execute(update(TrainingRunRow).where(*wanted).values(cancel_requested_at=first))
     end(connection, run_id, None, "cancelled", {"ended_at": now})
-
-
-def move(connection: Connection, model_version: str, from_status: str, to_status: str) -> None:
-    """Gives the runs that made a model and stand at `from_status` another status."""
-    wanted = (TrainingRunRow.model_version == model_version, TrainingRunRow.status == from_status)
-    connection.execute(update(TrainingRunRow).where(*wanted).values(status=to_status))
 
 
 def see_worker(connection: Connection, name: str, now: datetime, *, forget_before: datetime) -> None:

@@ -11,14 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import BundleInvalid
-from hilum.inference.bundle import HISTORY, open_bundle
+from hilum.inference.bundle import HISTORY, Bundle, open_bundle
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.manifest import Manifest
+from hilum.inference.neighbours import NEIGHBOURS
 from hilum.training.architectures import HEAD, POOL
 from hilum.training.decision import Decision
 from hilum.training.packing import KERAS
 
 _FEWEST_KNOWN = 30
+_BATCH = 32
+_SAME = 0.99
+"""Cosine of the features of two files of one slice; a file that was written anew has another hash."""
+
 _HOTTEST = 50.0
 
 
@@ -81,7 +86,7 @@ class Parent:
             held_out: (N, C) logits of a fit that had not learnt the slice; NaN where there is none.
             classifier: the new model, which learnt all of them.
         """
-        known = np.array([digest in self.known for digest in digests])
+        known = self._learnt(digests, tensors)
         is_held_out = ~np.isnan(held_out[:, 0])
         if known.sum() >= _FEWEST_KNOWN:
             rows = np.flatnonzero(known)
@@ -98,6 +103,21 @@ class Parent:
             set_above=conformal.set_above if conformal else decision.set_above,
             n=conformal.n if conformal else decision.n,
         )
+
+    def _learnt(self, digests: list[str], tensors: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(N,) whether it was trained on a slice: on the file, or on one that it cannot tell from it."""
+        is_known = np.array([digest in self.known for digest in digests])
+        if NEIGHBOURS not in self.manifest.files:
+            return is_known
+        bundle = Bundle(self.directory, self.manifest)
+        engine = bundle.load_engine(threads=0)
+        neighbours = bundle.load_neighbours(engine)
+        for start in range(0, len(tensors), _BATCH):
+            features = engine.run(tensors[start : start + _BATCH]).features
+            if neighbours is not None and features is not None:
+                similarities = neighbours.compared(features) @ neighbours.features.T
+                is_known[start : start + _BATCH] |= similarities.max(axis=1) > _SAME
+        return is_known
 
     def _confidence(self, tensors: NDArray[np.float32]) -> float:
         """Its mean top probability, as it is calibrated."""

@@ -89,9 +89,8 @@ class TrainingSettings:
             return FitSettings(epochs=self.epochs or 12, seed=self.seed, learning_rate=3e-4)
         if self.mode == "full":
             return FitSettings(epochs=self.epochs or 24, seed=self.seed)
-        return FitSettings(
-            epochs=self.epochs or 60, seed=self.seed, learning_rate=2e-3, weight_decay=5e-3, label_smoothing=0.0
-        )
+        epochs = self.epochs or (60 if self.parent is None else 20)
+        return FitSettings(epochs=epochs, seed=self.seed, learning_rate=2e-3, weight_decay=5e-3, label_smoothing=0.0)
 
 
 def train(

@@ -22,6 +22,7 @@ from hilum.services.drift_monitor import DriftMonitor
 from hilum.services.history import History
 from hilum.services.prediction import PredictionService
 from hilum.services.retraining import Retraining
+from hilum.services.supervision import Supervisor
 from hilum.web.access_description import describe_access
 from hilum.web.access_table import check_table
 from hilum.web.admission import AdmissionGuard
@@ -71,6 +72,7 @@ def create_app(
     access: Access | None = None,
     audit: AuditLog | None = None,
     retraining: Retraining | None = None,
+    supervisor: Supervisor | None = None,
     deployment: Deployment | None = None,
     datasets: DatasetDesk | None = None,
     drift: DriftMonitor | None = None,
@@ -88,6 +90,7 @@ def create_app(
         audit: keeps who did what, and is started and closed too; None keeps nothing of it.
         retraining: takes training runs, and is started and closed too; None takes none.
         deployment: keeps the service's model the champion, and is started and closed too; None keeps the first.
+        supervisor: starts the process of a run, and is started and closed too; None leaves that to others.
         datasets: takes labelled images, and is started and closed too; None takes none.
         drift: compares recent inputs with the training ones, and is started and closed too; None compares nothing.
         tracing: makes traces of requests, and is started and closed too; None makes none.
@@ -102,7 +105,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        others = (tracing, drift, service, history, audit, access, retraining, deployment, datasets)
+        others = (tracing, drift, service, history, audit, access, retraining, supervisor, deployment, datasets)
         parts = [part for part in others if part is not None]
         for part in parts:
             part.start()

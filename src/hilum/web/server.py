@@ -19,9 +19,9 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from hilum.errors import BundleInvalid, SettingsRefused
+from hilum.logs import log_config
 from hilum.services.reference import reference_bundle
 from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare
-from hilum.web.logs import log_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from hilum.services.deployment import Deployment
     from hilum.services.history import History
     from hilum.services.workers import Workers
+    from hilum.services.retraining import Retraining
+    from hilum.services.run_rules import Policy
+    from hilum.services.supervision import Supervisor
     from hilum.settings import Settings
     from hilum.web.tracing import Tracing
 
@@ -120,6 +123,11 @@ def keys_are_required(settings: Settings) -> bool:
     return settings.api_keys_required == "true"
 
 
+def promotion_policy(settings: Settings) -> Policy:
+    """Who decides on a promotion: unless told, a person does where another machine can reach the server."""
+    return settings.promotion or ("approve" if keys_are_required(settings) else "auto")
+
+
 def check_port_is_free(host: str, port: int) -> None:
     """Refuses a port that another process listens on: Granian would share it, and each answer half of the requests.
 
@@ -188,6 +196,8 @@ def build_app(settings: Settings) -> FastAPI:
         audit=audit,
         deployment=deployment,
         datasets=DatasetDesk(datasets, workers=max(1, workers.threads - 1)) if datasets is not None else None,
+        retraining=_retraining(settings),
+        supervisor=_supervisor(settings),
         allowed_hosts=names,
         allowed_origins=frozenset(settings.allowed_origins),
     )
@@ -233,6 +243,26 @@ def _deployment(settings: Settings, directory: Path) -> Deployment | None:
         return None
     registry = open_registry(state_places(settings), is_audited=settings.audit_log)
     return Deployment(registry, directory, settings.home, follows=settings.follow_champion)
+
+
+def _retraining(settings: Settings) -> Retraining | None:
+    from hilum.services.training_desk import open_retraining
+
+    if not settings.history:
+        return None
+    policy = promotion_policy(settings)
+    places = state_places(settings)
+    return open_retraining(places, policy=policy, is_audited=settings.audit_log, is_worker_wanted=settings.worker)
+
+
+def _supervisor(settings: Settings) -> Supervisor | None:
+    from hilum.services.training_desk import open_supervisor
+    from hilum.services.worker_presence import missing_packages
+
+    if not (settings.history and settings.worker) or missing_packages():
+        return None
+    is_shared = settings.database_url is not None and not settings.database_url.startswith("sqlite")
+    return open_supervisor(state_places(settings), settings.state_environment(), is_announced=is_shared)
 
 
 def _access(settings: Settings, audit: AuditLog | None) -> Access | None:

@@ -1,0 +1,113 @@
+"""What a worker writes of its run into the run's row, and reads of it: lease and wish to cancel. Trains nothing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from hilum.errors import LeaseLost, RunCancelled, StorageInvalid
+from hilum.services.run_rules import RunStatus
+from hilum.storage import training_runs
+from hilum.storage.database import Database
+from hilum.storage.training_runs import StoredRun
+
+log = logging.getLogger(__name__)
+
+_EVERY_S = 0.5
+_ENOUGH = 0.02
+"""The share that must be done before the time left can be told."""
+
+_SHARES: dict[str, dict[str, float]] = {
+    "head": {"snapshot": 3, "read": 12, "features": 40, "fit": 4, "refit": 2, "pack": 20, "measure": 10, "compare": 8},
+    "full": {"snapshot": 1, "read": 2, "fit": 48, "refit": 42, "pack": 3, "measure": 2, "compare": 2},
+}
+"""How much of a run's time each stage takes, about; `register` and `decide` take none to speak of."""
+
+
+class RunLedger:
+    """Keeps one run's row up to date, at most twice a second. For one thread."""
+
+    def __init__(self, database: Database, run: StoredRun, owner: str) -> None:
+        """Takes a run.
+
+        Args:
+            database: that has its row.
+            run: as its worker took it.
+            owner: the worker's name on the lease.
+        """
+        self._database = database
+        self._id, self._owner = run.id, owner
+        self._shares = _SHARES[run.mode]
+        self._epochs = list(run.epochs)
+        self._began_at, self._began_with = time.monotonic(), run.progress
+        self._progress = run.progress
+        self._written_at = 0.0
+        self._is_out_of_reach = False
+
+    def report(self, stage: str, share: float) -> None:
+        """Tells that `share` (0..1) of a stage is done; writes it unless it has just written.
+
+        Raises:
+            RunCancelled: the run is to be cancelled.
+            LeaseLost: another worker has the run, or it has ended.
+        """
+        names = list(self._shares)
+        before = sum(self._shares[name] for name in names[: names.index(stage)]) if stage in names else 100.0
+        self._progress = min(1.0, (before + share * self._shares.get(stage, 0.0)) / 100)
+        if time.monotonic() - self._written_at >= _EVERY_S:
+            now = {"stage": stage, "progress": self._progress, "seconds_left": self._seconds_left()}
+            self._write(now | {"epochs": self._epochs})
+
+    def add_epoch(self, stage: str, row: Mapping[str, float]) -> None:
+        """Keeps an epoch of the fit whose held-out slices show how good it is; the next report writes it."""
+        if stage != "fit":
+            return
+        names = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+        kept = {name: round(row[name], 6) for name in names if name in row}
+        self._epochs = [*(old for old in self._epochs if old["epoch"] < kept["epoch"]), kept]
+
+    def note(self, **values: Any) -> None:
+        """Writes columns at once, with the epochs so far.
+
+        Raises:
+            RunCancelled: the run is to be cancelled.
+            LeaseLost: another worker has the run, or it has ended.
+        """
+        self._write({"epochs": self._epochs} | values)
+
+    def end(self, status: RunStatus, **values: Any) -> None:
+        """Ends the run.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer.
+        """
+        done = {"progress": 1.0} if status not in {RunStatus.FAILED, RunStatus.CANCELLED} else {}
+        ended = {"ended_at": datetime.now(UTC), "epochs": self._epochs} | done | values
+        with self._database.writing() as connection:
+            is_mine = training_runs.end(connection, self._id, self._owner, status, ended)
+        log.info("the training run has ended", extra={"reason": str(status) if is_mine else "it had ended already"})
+
+    def _seconds_left(self) -> float | None:
+        done = self._progress - self._began_with
+        if done < _ENOUGH:
+            return None
+        return round((time.monotonic() - self._began_at) / done * (1 - self._progress), 1)
+
+    def _write(self, values: Mapping[str, Any]) -> None:
+        try:
+            with self._database.writing() as connection:
+                run = training_runs.note_progress(connection, self._id, self._owner, values)
+        except StorageInvalid as error:
+            if not self._is_out_of_reach:
+                log.warning("progress cannot be written", extra={"reason": error.detail})
+            self._is_out_of_reach = True
+            return
+        self._is_out_of_reach = False
+        self._written_at = time.monotonic()
+        if run is None:
+            raise LeaseLost("another worker has the run, or it has ended")
+        if run.cancel_requested_at is not None:
+            raise RunCancelled("someone asked for the run's end")

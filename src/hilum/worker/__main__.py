@@ -1,0 +1,51 @@
+"""`python -m hilum.worker RUN OWNER`: carries one run to its end, as a supervisor asks; ends with that supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import logging.config
+import os
+import sys
+import threading
+import uuid
+from contextlib import closing
+
+from hilum.logs import log_config
+from hilum.services.state import StatePlaces
+from hilum.settings import Settings
+
+
+def main() -> None:
+    """Runs; the exit code is 0 where the run's row says how it ended."""
+    _step_back()
+    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    run_id, owner = sys.argv[1:]
+    settings = Settings()
+    logging.config.dictConfig(log_config(settings.log_level))
+    from hilum.worker.execution import execute  # loads Keras and DBOS
+
+    places = StatePlaces(settings.home, settings.database_url, settings.blobs_url)
+    with closing(places.open_database()) as database:
+        execute(database, places, uuid.UUID(run_id), owner, is_audited=settings.audit_log)
+    logging.shutdown()
+    os._exit(0)  # TensorFlow's and DBOS's threads have nothing left to do
+
+
+def _step_back() -> None:
+    """Leaves the processor to whoever answers requests."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(19)
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+
+
+def _end_with_supervisor() -> None:
+    """Standard input is a pipe that closes when the supervisor ends, however it ends."""
+    sys.stdin.buffer.read()
+    os._exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""One run as a durable workflow: what ended before a kill is not done again. Knows DBOS; not what the steps do."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+from dbos import DBOS, DBOSConfig, SetWorkflowID
+
+from hilum.errors import HilumError, LeaseLost, RunCancelled
+from hilum.services.datasets import Datasets
+from hilum.services.registry import open_registry
+from hilum.services.run_ledger import RunLedger
+from hilum.services.run_rules import RunStatus
+from hilum.services.state import LABELLED, StatePlaces
+from hilum.storage import training_runs
+from hilum.storage.database import Database
+from hilum.worker.run_steps import RunSteps
+
+log = logging.getLogger(__name__)
+
+_WORKFLOWS = "workflows.db"
+_FOLDER = "training"
+_VERSION = "1"
+"""Of the order of the steps: a workflow begun under another is not resumed, so it changes with them."""
+
+_LEASE_LOST = 4
+
+
+def execute(database: Database, places: StatePlaces, run_id: uuid.UUID, owner: str, *, is_audited: bool) -> None:
+    """Carries a run to its end; where an earlier process was killed, from the step that had not ended.
+
+    Args:
+        database: has the run's row.
+        places: where state lies.
+        run_id: of the run.
+        owner: of the lease on it.
+        is_audited: what changes gets its event in the audit log.
+
+    Raises:
+        DatabaseUnavailable: the state does not answer.
+    """
+    with database.reading() as connection:
+        run = training_runs.find(connection, run_id)
+    if run is None or run.lease_owner != owner:
+        return
+    folder = places.home.absolute() / _FOLDER / str(run_id)
+    _tidy_others(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    ledger = RunLedger(database, run, owner)
+    datasets = Datasets(places.open_database(), places.open_blobs(LABELLED), is_audited=is_audited)
+    registry = open_registry(places, is_audited=is_audited)
+    steps = RunSteps(run, ledger, datasets, registry, folder)
+    workflow = _workflow(steps)
+    DBOS(config=_config(places))
+    DBOS.launch()
+    try:
+        _carry_out(workflow, str(run_id))
+        _end_if_forgotten(database, ledger, run_id)
+    finally:
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+        datasets.close()
+        registry.close()
+
+
+def _workflow(steps: RunSteps) -> Any:
+    """The workflow over `steps`. Each step's outcome is kept; an error that ended a run ends it again when replayed."""
+
+    @DBOS.workflow(name="retrain")
+    def retrain(run_id: str) -> str:
+        if run_id != str(steps.run.id):
+            return "another run's workflow, which that run's row says has ended"
+        try:
+            DBOS.run_step({"name": "snapshot"}, _unless_lost, steps.lay_out)
+            DBOS.run_step({"name": "train"}, _unless_lost, steps.train)
+            report = DBOS.run_step({"name": "compare"}, _unless_lost, steps.compare)
+            version = DBOS.run_step({"name": "register"}, _unless_lost, steps.register, report)
+            status: str = DBOS.run_step({"name": "decide"}, _unless_lost, steps.decide, version, report)
+        except RunCancelled:
+            status = RunStatus.CANCELLED
+            steps.ledger.end(RunStatus.CANCELLED)
+        except HilumError as error:
+            status = RunStatus.FAILED
+            steps.ledger.end(RunStatus.FAILED, failure=f"{error.title}: {error.detail}"[:1000])
+        except Exception as error:
+            log.exception("a step of the training run failed")
+            status = RunStatus.FAILED
+            steps.ledger.end(RunStatus.FAILED, failure=f"unexpected: {type(error).__name__}; the log says more")
+        steps.tidy()
+        return status
+
+    return retrain
+
+
+def _unless_lost(step: Any, *arguments: Any) -> Any:
+    """A step whose lease is lost leaves no outcome behind: whoever has the run now does the step again."""
+    try:
+        return step(*arguments)
+    except LeaseLost as error:
+        log.warning("the training run is another worker's now", extra={"reason": error.detail})
+        os._exit(_LEASE_LOST)
+
+
+def _carry_out(workflow: Any, run_id: str) -> None:
+    """Starts the run's workflow, or waits for the one that DBOS resumes."""
+    if DBOS.get_workflow_status(run_id) is None:
+        with SetWorkflowID(run_id):
+            DBOS.start_workflow(workflow, run_id).get_result()
+    else:
+        DBOS.retrieve_workflow(run_id).get_result()
+
+
+def _end_if_forgotten(database: Database, ledger: RunLedger, run_id: uuid.UUID) -> None:
+    """Ends a run whose workflow had ended before its row was told."""
+    with database.reading() as connection:
+        run = training_runs.find(connection, run_id)
+    if run is not None and RunStatus(run.status).is_active:
+        ledger.end(RunStatus.FAILED, failure="its workflow had ended without a result; ask for a run again")
+
+
+def _config(places: StatePlaces) -> DBOSConfig:
+    """DBOS beside hilum's own tables on PostgreSQL (schema `dbos`), in a file of its own otherwise."""
+    url = places.open_database().url
+    if url.get_backend_name() == "postgresql":
+        address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    else:
+        address = f"sqlite:///{places.home.absolute() / _WORKFLOWS}"
+    return DBOSConfig(
+        name="hilum",
+        system_database_url=address,
+        application_version=_VERSION,
+        executor_id="hilum",
+        log_level="WARNING",
+        use_listen_notify=False,
+    )
+
+
+def _tidy_others(folder: Path) -> None:
+    """Removes what runs left behind that were given up: one is active at a time."""
+    for other in folder.parent.glob("*"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
