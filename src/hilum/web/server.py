@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from hilum.services.datasets import Datasets
     from hilum.services.deployment import Deployment
     from hilum.services.history import History
-    from hilum.services.workers import Workers
     from hilum.services.retraining import Retraining
     from hilum.services.run_rules import Policy
     from hilum.services.supervision import Supervisor
+    from hilum.services.workers import Workers
     from hilum.settings import Settings
     from hilum.web.tracing import Tracing
 

@@ -1,0 +1,163 @@
+"""From an upload to another answer and back, on a small part of the real data, over HTTP, on both databases."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hilum.dataset.importer import import_dataset
+from hilum.inference.bundle import open_bundle
+from hilum.services.reference import reference_bundle
+from hilum.storage.database import Database
+from hilum.storage.schema import upgrade
+from server_process import RunningServer, running_server
+
+_CLASSES = {
+    "adenocarcinoma": ("adenocarcinoma_left.lower.lobe_T2_N0_M0_Ib", "adenocarcinoma"),
+    "large_cell_carcinoma": ("large.cell.carcinoma_left.hilum_T2_N2_M0_IIIa", "large.cell.carcinoma"),
+    "normal": ("normal", "normal"),
+    "squamous_cell_carcinoma": ("squamous.cell.carcinoma_left.hilum_T1_N2_M0_IIIa", "squamous.cell.carcinoma"),
+}
+_PATIENCE_S = 900
+_BOUNDARY = "b0undary"
+
+
+def _spread(folder: Path, count: int) -> list[Path]:
+    files = sorted(folder.iterdir())
+    return files[:: max(1, len(files) // count)][:count]
+
+
+@pytest.fixture(scope="module")
+def weak_champion(reference_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that learnt from a handful of real slices: one that more of them make better."""
+    from hilum.training.pipeline import TrainingSettings, train
+
+    root = tmp_path_factory.mktemp("few") / "few"
+    for name, (folder, _) in _CLASSES.items():
+        (root / "train" / name).mkdir(parents=True)
+        for file in _spread(reference_data / "train" / folder, 12 if name == "normal" else 6):
+            (root / "train" / name / file.name).write_bytes(file.read_bytes())
+    settings = TrainingSettings(mode="head", side=96, epochs=4, refit=False)
+    out = root.with_name("champion")
+    return train(import_dataset(root), out, settings, lambda *_: None, gate_from=reference_bundle())
+
+
+@pytest.fixture(scope="module")
+def upload(reference_data: Path) -> bytes:
+    """A zip with a folder a class, of both splits; with a copy of a test image and a picture that is no CT slice."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, (train, test) in _CLASSES.items():
+            held_out = _spread(reference_data / "test" / test, 16 if name == "normal" else 10)
+            learnt = _spread(reference_data / "train" / train, 60 if name == "normal" else 24)
+            for split, files in (("test", held_out), ("train", learnt)):
+                for file in files:
+                    archive.writestr(f"{split}/{name}/{file.name}", file.read_bytes())
+        copied = _spread(reference_data / "test" / "adenocarcinoma", 10)[0]
+        archive.writestr("train/adenocarcinoma/copy-of-a-test-image.png", copied.read_bytes())
+        photo = min((reference_data.parent / "not-chest-ct" / "natural").iterdir())
+        archive.writestr(f"train/normal/photo{photo.suffix}", photo.read_bytes())
+    return packed.getvalue()
+
+
+def _ask(server: RunningServer, method: str, path: str, body: bytes | None = None, **headers: str) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_PATIENCE_S)
+    try:
+        connection.request(method, path, body, {"content-type": "application/json"} | headers)
+        response = connection.getresponse()
+        said = response.read()
+        assert response.status < 300, said
+        return json.loads(said)
+    finally:
+        connection.close()
+
+
+def _form(name: str, file_name: str, data: bytes) -> bytes:
+    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"\r\n\r\n'
+    return head.encode() + data + f"\r\n--{_BOUNDARY}--\r\n".encode()
+
+
+def _send(server: RunningServer, path: str, form: bytes) -> Any:
+    return _ask(server, "POST", path, form, **{"content-type": f"multipart/form-data; boundary={_BOUNDARY}"})
+
+
+def _predict(server: RunningServer, data: bytes) -> dict[str, Any]:
+    answer: dict[str, Any] = _send(server, "/predict", _form("file", "slice.png", data))
+    return answer
+
+
+def _events(server: RunningServer, run_id: str) -> list[dict[str, Any]]:
+    """The run at each change, until it has ended."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_PATIENCE_S)
+    connection.request("GET", f"/training-runs/{run_id}/events")
+    stream = connection.getresponse().read().decode()
+    connection.close()
+    return [json.loads(line.removeprefix("data: ")) for line in stream.splitlines() if line.startswith("data: ")]
+
+
+def _until(server: RunningServer, is_so: Callable[[dict[str, Any]], bool]) -> None:
+    ends_at = time.monotonic() + _PATIENCE_S
+    while not is_so(_ask(server, "GET", "/health")):
+        assert time.monotonic() < ends_at
+        time.sleep(0.2)
+
+
+def test_from_an_upload_to_another_answer_and_back(
+    weak_champion: Path, upload: bytes, reference_data: Path, database_url: str, tmp_path: Path
+) -> None:
+    database = Database(database_url)
+    upgrade(database)
+    database.close()
+    settings = {"HILUM_DATABASE_URL": database_url, "HILUM_PROMOTION": "auto"}
+    champion = open_bundle(weak_champion).manifest.model_version
+    with running_server(weak_champion, tmp_path / "log", settings) as server:
+        report = _send(server, "/upload-data", _form("files", "slices.zip", upload))
+        reasons = {reason["code"] for item in report["items"] for reason in item["reasons"]}
+        assert {"holdout-image", "not-a-chest-ct"} <= reasons
+        assert report["accepted"] > 80
+        assert report["quarantined"] >= 1
+
+        slices = {
+            file: file.read_bytes()
+            for name, (_, folder) in _CLASSES.items()
+            for file in _spread(reference_data / "test" / folder, 16 if name == "normal" else 10)
+        }
+        _until(server, lambda health: health["model_version"] == champion)
+        before = {file: _predict(server, data) for file, data in slices.items()}
+
+        asked = _ask(server, "POST", "/retrain", json.dumps({"mode": "head", "note": "journey"}).encode())
+        assert asked["parent_version"] == champion
+        told = _events(server, asked["id"])
+        run = told[-1]
+        assert run["status"] == "promoted", (run["failure"], run["report"])
+        assert {"queued", "running"} & {earlier["status"] for earlier in told[:-1]}
+        assert run["progress"] == 1
+        assert run["epochs"]
+        assert {check["name"] for check in run["report"]["checks"]} >= {"accuracy", "calibration", "not-a-chest-ct"}
+
+        challenger = run["model_version"]
+        _until(server, lambda health: health["model_version"] == challenger)
+        after = {file: _predict(server, data) for file, data in slices.items()}
+        assert {answer["model_version"] for answer in after.values()} == {challenger}
+        changed = [file for file in slices if before[file]["predicted_class"] != after[file]["predicted_class"]]
+        assert changed
+        assert len(run["report"]["flipped"]) >= 1
+        model = _ask(server, "GET", f"/models/{challenger}")
+        assert model["run_id"] == run["id"]
+        assert model["parent_version"] == champion
+
+        _ask(server, "POST", "/models/rollback")
+        _until(server, lambda health: health["model_version"] == champion)
+        for file in changed:
+            again = _predict(server, slices[file])
+            assert again["probabilities"] == before[file]["probabilities"]
+            assert again["model_version"] == champion
+        assert not list((tmp_path / "home" / "training").iterdir())
