@@ -86,6 +86,7 @@ notebook: install-dev ## execute the notebook on the real data into notebook/out
 	  notebook/out/lung_cancer_analysis.ipynb
 
 bench: install-dev ## measure serving and training speed (docs/performance.md)
+	$(BIN)/python -m bench.compare
 	$(BIN)/python -m bench.serve
 	$(BIN)/python -m bench.train
 

@@ -32,6 +32,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def memory_of(processes: list[psutil.Process]) -> dict[str, float]:
+    """Resident memory of processes: `rss` counts pages shared by two of them twice, `pss` once."""
+    full = [process.memory_full_info() for process in processes]
+    return {
+        "rss": round(sum(info.rss for info in full) / 1e6, 1),
+        "pss": round(sum(getattr(info, "pss", info.rss) for info in full) / 1e6, 1),
+        "processes": len(full),
+    }
+
+
 class Server:
     """A running server, as a context manager.
 
@@ -87,12 +97,7 @@ class Server:
 
     def memory_mb(self) -> dict[str, float]:
         """Memory of the whole process tree: `rss` counts pages shared by two processes twice, `pss` once."""
-        full = [process.memory_full_info() for process in self._tree()]
-        return {
-            "rss": round(sum(info.rss for info in full) / 1e6, 1),
-            "pss": round(sum(getattr(info, "pss", info.rss) for info in full) / 1e6, 1),
-            "processes": len(full),
-        }
+        return memory_of(self._tree())
 
     def cpu_s(self) -> float:
         """Processor seconds the tree has used."""

@@ -58,7 +58,7 @@ def _measure_once(predictor: Predictor, name: str, data: bytes) -> Seconds:
     seconds: Seconds = defaultdict(float)
     with timed_stages(predictor, seconds):
         started_at = time.perf_counter()
-        prediction: Prediction = predictor.predict(data, name=name)
+        prediction: Prediction = predictor.predict(data, name=name, decoder=predictor_module.decode)
         total = time.perf_counter() - started_at
     kept_at = time.perf_counter()
     RecentPrediction.of(prediction)
