@@ -9,7 +9,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train install-dev run test check format lock reference-model gate notebook bench cluster container-proof checkov screenshots clean
+.PHONY: help install install-train install-dev run test check format lock reference-model gate notebook bench cluster container-proof checkov screenshots clean poison-trial
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -109,6 +109,9 @@ checkov: build/checkov/bin/checkov ## look for unsafe settings in the Dockerfile
 	$(foreach one,$(OVERLAYS),kubectl kustomize deploy/k8s/overlays/$(one) > build/rendered/$(one).yaml &&) true
 	build/checkov/bin/checkov --skip-download --compact --quiet --framework kubernetes --directory build/rendered
 	build/checkov/bin/checkov --skip-download --compact --quiet --framework dockerfile --file Dockerfile
+
+poison-trial: install-dev ## let uploads with flipped labels try the promotion gate (about 4 minutes on 2 cores)
+	$(BIN)/python -m bench.poison
 
 screenshots: install-dev ## take the README's picture of the page
 	$(BIN)/python scripts/screenshots.py

@@ -23,7 +23,9 @@ class GateRules:
     Attributes:
         accuracy: 3 points; the champion's own 95 % interval on 315 images is 2.4 points to each side, so that less
             could not be shown to be lost even by a model that is as good.
-        recall: 10 points of each class; of the smallest class of the reference test set, 51 images, one is 2 points.
+        recall: 15 points of each class; where a class has 30 test images, a single one that is lost moves the bound by
+            10 to 14 points, and one slice must not decide.
+        source: 10 points of the accuracy on each source of images.
         expected_calibration_error: 5 points.
         log_loss: 0.1 nats: on average the true class is given at least 90 % of the probability it had.
         refused: 2 points more of the test images taken for no chest CT.
@@ -36,7 +38,8 @@ class GateRules:
     """
 
     accuracy: float = 0.03
-    recall: float = 0.10
+    recall: float = 0.15
+    source: float = 0.10
     expected_calibration_error: float = 0.05
     log_loss: float = 0.10
     refused: float = 0.02
@@ -166,5 +169,5 @@ def labels_agree(found: LabelNoise | None, rules: GateRules) -> Check:
 
 
 def sources_kept(found: Mapping[str, Difference], rules: GateRules) -> list[Check]:
-    """No source of images is forgotten: its accuracy keeps the margin of a class's recall."""
-    return [not_lower(f"source:{name}", difference, rules.recall) for name, difference in found.items()]
+    """No source of images is forgotten."""
+    return [not_lower(f"source:{name}", difference, rules.source) for name, difference in found.items()]

@@ -21,7 +21,7 @@ from hilum.services import gate_checks as checks
 from hilum.services.bundle_answers import BundleAnswers, LoadedBundle, answer_all, milliseconds_per_slice
 from hilum.services.gate_checks import Check, GateRules
 
-__all__ = ["Check", "Comparison", "GateRules", "compare_bundles"]
+__all__ = ["Check", "Comparison", "GateRules", "answer_checks", "compare_bundles"]
 
 TEST = "test"
 _LEAST_OF_A_SOURCE = 20
@@ -118,6 +118,32 @@ def compare_bundles(
     )
 
 
+def answer_checks(
+    champion: NDArray[np.float64],
+    challenger: NDArray[np.float64],
+    labels: NDArray[np.intp],
+    class_names: Sequence[str],
+    groups: Sequence[str],
+    *,
+    noise: LabelNoise | None,
+    rules: GateRules,
+) -> tuple[list[Check], PairedTest]:
+    """The checks that hang on answers alone, and McNemar's test of right and wrong ones (A is the champion).
+
+    Args:
+        champion, challenger: (N, C) probabilities of each.
+        labels: (N,) indices into `class_names`.
+        class_names: C names.
+        groups: (N,) which images belong together.
+        noise: of the labels of new images; None where there are too few.
+        rules: how much worse the challenger may be.
+    """
+    paired = mcnemar(champion.argmax(axis=1) == labels, challenger.argmax(axis=1) == labels)
+    differences = compare(champion, challenger, labels, class_names, groups=groups, n_bootstrap=_BOOTSTRAP)
+    measured = checks.measures(differences, rules)
+    return [*measured, checks.not_significantly_worse(paired), checks.labels_agree(noise, rules)], paired
+
+
 @dataclass(frozen=True)
 class _Images:
     """Records with their labels as numbers."""
@@ -162,15 +188,12 @@ class _Trial:
         if not test.records:
             return _Judged(basic, PairedTest(0, 0, 1.0), {})
         a, b = (one.over(self.class_names) for one in self.answers)
-        paired = mcnemar(a.argmax(axis=1) == test.labels, b.argmax(axis=1) == test.labels)
         by_source = _by_source(a, b, test, self.class_names)
-        differences = compare(a, b, test.labels, self.class_names, groups=test.groups, n_bootstrap=_BOOTSTRAP)
+        answered, paired = answer_checks(a, b, test.labels, self.class_names, test.groups, noise=noise, rules=rules)
         found = [
             *basic,
-            *checks.measures(differences, rules),
-            checks.not_significantly_worse(paired),
+            *answered,
             *(checks.sources_kept(by_source, rules) if len(by_source) > 1 else ()),
-            checks.labels_agree(noise, rules),
             *self._running(rules),
         ]
         return _Judged(found, paired, by_source)
