@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hilum.services.state import StatePlaces
     from hilum.settings import Settings
     from hilum.storage.backup import BackupSummary
+    from hilum.storage.blobs import Blobs
 
 
 @click.group()
@@ -85,7 +86,8 @@ def backup(file: Path) -> None:
         raise click.UsageError(f"there is no folder {str(file.parent)!r} to write the backup into")
     places = _places()
     with closing(places.open_database()) as database:
-        click.echo(f"{file}: {_described(write(database, places.open_blobs(), file.absolute()))}")
+        made = write(database, places.open_blobs(), file.absolute(), also=_other_blobs(places))
+    click.echo(f"{file}: {_described(made)}")
 
 
 @db.command()
@@ -104,7 +106,7 @@ def restore(file: Path, *, force: bool) -> None:
     places = _places()
     places.make_home()
     with closing(places.open_database()) as database:
-        summary = bring_back(database, places.open_blobs(), file, is_forced=force)
+        summary = bring_back(database, places.open_blobs(), file, also=_other_blobs(places), is_forced=force)
         note_restored(database, summary.made_at)
     click.echo(f"restored {_described(summary)}")
 
@@ -147,8 +149,17 @@ def _image_of(digest: str, file: Path | None) -> bytes:
         raise ReplayFailed("the image is not kept here; name it with --image") from error
 
 
+def _other_blobs(places: StatePlaces) -> list[Blobs]:
+    """Labelled images and the files of models."""
+    from hilum.services.bundle_store import BUNDLES
+    from hilum.services.state import LABELLED
+
+    return [places.open_blobs(kind) for kind in (LABELLED, BUNDLES)]
+
+
 def _described(summary: BackupSummary) -> str:
-    images = "images are in the object store" if summary.images is None else f"{summary.images} images"
+    is_elsewhere = summary.images is None
+    images = "images and models are in the object store" if is_elsewhere else f"{summary.images} images and model files"
     moment = summary.made_at.isoformat(timespec="seconds")
     return f"{summary.database} at revision {summary.revision} of {moment}, {images}"
 

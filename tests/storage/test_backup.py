@@ -16,6 +16,7 @@ from hilum.storage.blobs import Blobs, folder_url, open_blobs
 from hilum.storage.database import Database
 from hilum.storage.predictions import PredictionFilter, page
 from hilum.storage.schema import downgrade, upgrade
+from labelled_samples import many, opened_datasets
 
 
 def count(database: Database) -> int:
@@ -48,6 +49,31 @@ def test_a_backup_brings_everything_back(database: Database, folder: Blobs, tmp_
     assert count(database) == 2
     assert folder.get(digest) == b"slice"
     assert sorted(path.name for path in tmp_path.glob("*hilum*backup*")) == ["hilum.backup"]
+
+
+def test_a_backup_holds_labelled_images_and_models_by_kind(database: Database, folder: Blobs, tmp_path: Path) -> None:
+    labelled = open_blobs(folder_url(tmp_path / "blobs"), "labelled")
+    digests = folder.put(b"slice"), labelled.put(b"labelled"), labelled.put(b"slice")
+    made = backup.backup(database, folder, tmp_path / "hilum.backup", also=[labelled])
+    assert made.images == 3
+    elsewhere = [open_blobs(folder_url(tmp_path / "new"), kind) for kind in ("slices", "labelled")]
+
+    with pytest.raises(BackupInvalid, match="of a kind"):
+        backup.restore(database, elsewhere[0], tmp_path / "hilum.backup")
+    backup.restore(database, elsewhere[0], tmp_path / "hilum.backup", also=[elsewhere[1]])
+    assert [one.digest for one in elsewhere[0].entries()] == [digests[0]]
+    assert {one.digest for one in elsewhere[1].entries()} == {digests[1], digests[2]}
+
+
+def test_restoring_over_labelled_images_needs_force(
+    database: Database, database_url: str, folder: Blobs, tmp_path: Path
+) -> None:
+    backup.backup(database, folder, tmp_path / "hilum.backup")
+    with opened_datasets(database_url, tmp_path / "blobs") as datasets:
+        datasets.add(many(1, 1), source="import", takes_new_classes=True)
+
+    with pytest.raises(RestoreRefused, match="--force"):
+        backup.restore(database, folder, tmp_path / "hilum.backup")
 
 
 def test_restoring_over_predictions_needs_force(database: Database, folder: Blobs, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import io
 import json
 import sqlite3
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from hilum.errors import BackupFailed, BackupInvalid, BlobMissing, RestoreRefused
-from hilum.storage import postgresql_tools, predictions
+from hilum.storage import labelled_images, postgresql_tools, predictions
 from hilum.storage.blobs import Blobs
 from hilum.storage.database import Database
 from hilum.storage.revision import REVISION, copy_sqlite, sqlite_revision
@@ -35,7 +35,7 @@ class BackupSummary:
         database: `sqlite` or `postgresql`.
         revision: of its tables.
         made_at: when the copy of the database was begun.
-        images: how many it holds; None where they lie in an object store, which has copies of its own.
+        images: how many blobs of all kinds it holds; None where they lie in an object store, which has its own copies.
     """
 
     database: str
@@ -44,8 +44,14 @@ class BackupSummary:
     images: int | None
 
 
-def backup(database: Database, blobs: Blobs, file: Path) -> BackupSummary:
+def backup(database: Database, blobs: Blobs, file: Path, *, also: Sequence[Blobs] = ()) -> BackupSummary:
     """Writes the state into `file`, a tar, while the service may go on serving.
+
+    Args:
+        database: copied as it is at one moment.
+        blobs: images of predictions.
+        file: a new one.
+        also: bytes of other kinds.
 
     The database is copied first: images are kept before the rows that name them, so every row has its image.
 
@@ -72,7 +78,10 @@ def backup(database: Database, blobs: Blobs, file: Path) -> BackupSummary:
             with partial.open("wb") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
                 archive.add(dump, name)
                 digests = {name: _file_digest(dump)}
-                images = _add_images(archive, blobs)
+                images = _add_images(archive, blobs, _BLOBS)
+                for others in also:
+                    more = _add_images(archive, others, f"{_BLOBS}{others.kind}/")
+                    images = None if images is None or more is None else images + more
                 about = {
                     "format": _FORMAT, "database": kind,
                     "revision": revision, "made_at": made_at.isoformat(), "images": images, "files": digests,
@@ -86,14 +95,17 @@ def backup(database: Database, blobs: Blobs, file: Path) -> BackupSummary:
     return BackupSummary(kind, revision, made_at, images)
 
 
-def restore(database: Database, blobs: Blobs, file: Path, *, is_forced: bool = False) -> BackupSummary:
+def restore(
+    database: Database, blobs: Blobs, file: Path, *, also: Sequence[Blobs] = (), is_forced: bool = False
+) -> BackupSummary:
     """Brings back the state that `backup` wrote. Everything is verified before anything is changed.
 
     Args:
         database: of the kind the backup was made of; migrated afterwards where the backup is older.
         blobs: where the backup's images are put.
         file: the backup.
-        is_forced: overwrite a database that holds predictions.
+        also: where its bytes of other kinds are put.
+        is_forced: overwrite a database that holds predictions or labelled images.
 
     Raises:
         BackupInvalid: the file is no backup, is damaged, or is of another kind of database.
@@ -107,10 +119,15 @@ def restore(database: Database, blobs: Blobs, file: Path, *, is_forced: bool = F
             raise BackupInvalid(f"the backup is of {about['database']}, HILUM_DATABASE_URL is {kind}")
         if (about["revision"] or "") > REVISION:
             raise BackupInvalid(f"the backup has revision {about['revision']}, newer than this hilum's {REVISION}")
-        if not is_forced and _has_predictions(database):
-            raise RestoreRefused("the database holds predictions; restore elsewhere, or overwrite it with --force")
-        for _, data in _images(file):
-            blobs.put(data)
+        if not is_forced and _holds_state(database):
+            raise RestoreRefused(
+                "the database holds predictions or images; restore elsewhere, or overwrite it with --force"
+            )
+        places = {"": blobs, **{others.kind: others for others in also}}
+        for kind, data in _images(file):
+            if kind not in places:
+                raise BackupInvalid(f"{file.name!r} holds bytes of a kind this hilum does not keep")
+            places[kind].put(data)
         if database.is_sqlite:
             _restore_sqlite(dump, database.file)
         else:
@@ -133,14 +150,16 @@ def _restore_sqlite(dump: Path, target: Path) -> None:
         raise BackupFailed(f"the database could not be overwritten: {error}") from error
 
 
-def _has_predictions(database: Database) -> bool:
+def _holds_state(database: Database) -> bool:
     if current_revision(database) is None:
         return False
     with database.reading() as connection:
-        return not predictions.is_empty(connection)
+        if not predictions.is_empty(connection):
+            return True
+        return labelled_images.is_there(connection) and not labelled_images.is_empty(connection)
 
 
-def _add_images(archive: tarfile.TarFile, blobs: Blobs) -> int | None:
+def _add_images(archive: tarfile.TarFile, blobs: Blobs, folder: str) -> int | None:
     if blobs.folder is None:
         return None
     count = 0
@@ -149,7 +168,7 @@ def _add_images(archive: tarfile.TarFile, blobs: Blobs) -> int | None:
             data = blobs.get(entry.digest)
         except BlobMissing:  # deleted meanwhile, with its row
             continue
-        _add_bytes(archive, _BLOBS + entry.digest, data)
+        _add_bytes(archive, folder + entry.digest, data)
         count += 1
     return count
 
@@ -190,7 +209,7 @@ def _unpack(file: Path, scratch: Path) -> tuple[dict[str, Any] | None, Path | No
                 while chunk := stream.read(1 << 20):
                     out.write(chunk)
         elif name.startswith(_BLOBS):
-            if hashlib.sha256(stream.read()).hexdigest() != name.removeprefix(_BLOBS):
+            if hashlib.sha256(stream.read()).hexdigest() != name.rpartition("/")[2]:
                 raise BackupInvalid(f"an image of {file.name!r} is damaged: its sha256 is not its name")
             images += 1
         else:
@@ -224,9 +243,10 @@ def _members(file: Path) -> Iterator[tuple[str, BinaryIO]]:
 
 
 def _images(file: Path) -> Iterator[tuple[str, bytes]]:
+    """The kind, empty for images of predictions, and the bytes of every blob."""
     for name, stream in _members(file):
         if name.startswith(_BLOBS):
-            yield name.removeprefix(_BLOBS), stream.read()
+            yield name.removeprefix(_BLOBS).rpartition("/")[0], stream.read()
 
 
 def _file_digest(path: Path) -> str:

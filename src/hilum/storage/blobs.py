@@ -41,13 +41,14 @@ class Blobs:
     """One kind of bytes in a store. Safe to use from several threads and processes.
 
     Attributes:
+        kind: its name in the store.
         folder: where the bytes lie; None where they lie in an object store.
     """
 
     def __init__(self, store: ObjectStore, kind: str, folder: Path | None = None) -> None:
         """Takes a store; `open_blobs` is the usual way in."""
         self._store = store
-        self._kind = kind
+        self.kind = kind
         self.folder = folder
 
     def put(self, data: bytes) -> str:
@@ -112,7 +113,7 @@ class Blobs:
             BlobStoreUnavailable: the store does not answer.
         """
         try:
-            for some in obstore.list(self._store, prefix=self._kind):
+            for some in obstore.list(self._store, prefix=self.kind):
                 for found in some:
                     digest = found["path"].rsplit("/", 1)[-1]
                     if _DIGEST.fullmatch(digest):
@@ -123,7 +124,7 @@ class Blobs:
     def _path(self, digest: str) -> str:
         if not _DIGEST.fullmatch(digest):
             raise BlobMissing("a blob is named by a sha256 in hex")
-        return f"{self._kind}/{digest[:2]}/{digest}"
+        return f"{self.kind}/{digest[:2]}/{digest}"
 
 
 def open_blobs(url: str, kind: str) -> Blobs:

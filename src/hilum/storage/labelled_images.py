@@ -11,7 +11,7 @@ from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, String, cast, func, insert, select, text, update
+from sqlalchemy import Connection, Row, String, cast, func, insert, inspect, select, text, update
 
 from hilum.storage.dataset_tables import LabelledImageRow
 
@@ -148,6 +148,16 @@ def accepted_twins(connection: Connection, digests: Sequence[str]) -> dict[str, 
         )
         found.update({row.sha256: row.id for row in connection.execute(statement)})
     return found
+
+
+def is_there(connection: Connection) -> bool:
+    """Whether the database has the table: one of an older revision has not."""
+    return inspect(connection).has_table(LabelledImageRow.__tablename__)
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether no labelled image is kept."""
+    return connection.execute(select(LabelledImageRow.id).limit(1)).first() is None
 
 
 def find(connection: Connection, image_id: uuid.UUID) -> StoredImage | None:
