@@ -6,7 +6,7 @@ import pytest
 from page_actions import OVERFLOW, choose, serious_faults
 from playwright.sync_api import Page, expect
 
-PAGES = ("/", "/history", "/performance", "/docs", "/problems/not-a-chest-ct")
+PAGES = ("/", "/history", "/data", "/training", "/registry", "/performance", "/docs", "/problems/not-a-chest-ct")
 SCREENS = [("light", 1280), ("dark", 360)]
 
 

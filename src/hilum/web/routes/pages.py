@@ -18,6 +18,9 @@ templates = Jinja2Templates(Path(__file__).resolve().parent.parent / "templates"
 templates.env.globals["pages"] = (
     ("classify", "/", "Classify"),
     ("history", "/history", "History"),
+    ("data", "/data", "Data"),
+    ("training", "/training", "Training"),
+    ("registry", "/registry", "Models"),
     ("performance", "/performance", "Performance"),
 )
 
@@ -34,6 +37,24 @@ async def classify(request: Request) -> Response:
 async def history(request: Request) -> Response:
     """What was answered before."""
     return templates.TemplateResponse(request, "history.html", shown(request, "history"))
+
+
+@router.get("/data", response_class=HTMLResponse, include_in_schema=False)
+async def data(request: Request) -> Response:
+    """What may be trained on, and what waits for a person."""
+    return templates.TemplateResponse(request, "data.html", shown(request, "data"))
+
+
+@router.get("/training", response_class=HTMLResponse, include_in_schema=False)
+async def training(request: Request) -> Response:
+    """Training runs: started, watched, compared."""
+    return templates.TemplateResponse(request, "training.html", shown(request, "training"))
+
+
+@router.get("/registry", response_class=HTMLResponse, include_in_schema=False)
+async def registry(request: Request) -> Response:
+    """Registered models: compared, promoted, rolled back. `/models` is the API's."""
+    return templates.TemplateResponse(request, "registry.html", shown(request, "registry"))
 
 
 @router.get("/performance", response_class=HTMLResponse, include_in_schema=False)

@@ -6,7 +6,7 @@ import { axis, plot, series, text } from "./plot.js";
  * `x` and `y` say of an axis: `{title, min, max, suggestedMin, suggestedMax}`.
  */
 export function drawLines(canvas, curves, { x = {}, y = {}, isStepped = false, hasPoints = false, hasLegend = true } = {}) {
-  return plot(canvas, () => ({
+  plot(canvas, () => ({
     type: "line",
     data: { datasets: curves.map((curve, index) => dataset(curve, index, { isStepped, hasPoints })) },
     options: {

@@ -24,14 +24,18 @@ export const axis = (more = {}) => {
   };
 };
 
-/** Draws `settings()` on `canvas`, replacing what was there. */
+/** Draws `settings()` on `canvas`; what was drawn there before moves on to it. */
 export function plot(canvas, settings) {
-  drawn.get(canvas)?.chart.destroy();
-  const chart = new window.Chart(canvas, settings());
+  const { type, data, options, plugins } = settings();
+  const before = drawn.get(canvas)?.chart;
+  const chart = before ?? new window.Chart(canvas, { type, data, options, plugins });
   drawn.set(canvas, { chart, settings });
-  return chart;
+  if (before) {
+    Object.assign(before, { data, options });
+    before.update();
+  }
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const [canvas, { settings }] of drawn) plot(canvas, settings);
+  for (const [canvas, { settings }] of [...drawn]) plot(canvas, settings);
 });

@@ -3,7 +3,7 @@ import { axis, plot, series, text } from "./plot.js";
 
 /** Shows for each of `labels` the `parts` `{label, values}` end to end. */
 export function drawStacks(canvas, labels, parts) {
-  return plot(canvas, () => ({
+  plot(canvas, () => ({
     type: "bar",
     data: {
       labels,

@@ -1,26 +1,8 @@
 // How the model learned, and from what: its epochs and its classes by split. Knows these parts of metrics.json.
-import { drawLines } from "../charts/lines.js";
+import { drawEpochs } from "../charts/epochs.js";
 import { drawStacks } from "../charts/stacks.js";
 import { element, make } from "../dom.js";
 import { className } from "../words.js";
-
-const LINES = { accuracy: ["accuracy", "val_accuracy"], loss: ["loss", "val_loss"] };
-const NAMES = ["Training", "Validation"];
-
-/** Draws `accuracy` or `loss` of `epochs` on `canvas`. */
-export function drawEpochs(canvas, epochs, measure) {
-  const curves = LINES[measure].map((key, place) => ({
-    label: NAMES[place],
-    points: epochs.filter((one) => typeof one[key] === "number").map((one) => ({ x: one.epoch, y: one[key] })),
-    isDashed: place === 1,
-  }));
-  const most = epochs.length ? epochs.at(-1).epoch : 1;
-  drawLines(canvas, curves, {
-    x: { title: "Epoch", suggestedMin: 1, suggestedMax: most, ticks: { precision: 0 } },
-    y: measure === "accuracy" ? { suggestedMin: 0.4, max: 1 } : { min: 0 },
-    hasPoints: epochs.length < 40,
-  });
-}
 
 export function showLearning(epochs) {
   element("learning").hidden = !epochs?.length;

@@ -1,0 +1,15 @@
+// Pictures of labelled images. Knows their address.
+import { address } from "../api.js";
+import { make } from "../dom.js";
+
+/** A labelled image, or words where its pixels are not kept. */
+export function picture({ id, is_kept: isKept }, side, alt = "") {
+  const none = () => make("div", { class: "no-picture", text: "not kept" });
+  if (isKept === false) return none();
+  const image = make("img", { src: address(`/dataset/images/${encodeURIComponent(id)}/thumbnail`, { side }), alt, loading: "lazy" });
+  image.addEventListener("error", () => image.replaceWith(none()), { once: true });
+  return image;
+}
+
+/** A reason in words, whether it comes as words or as `{code, detail}`. */
+export const reasonWords = (reason) => (typeof reason === "string" ? reason : reason.detail || reason.code);
