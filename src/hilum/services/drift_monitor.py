@@ -51,6 +51,15 @@ class DriftMonitor:
         if self._thread is not None:
             self._thread.join()
 
+    @property
+    def largest(self) -> float | None:
+        """The largest population stability index that was found last; None where nothing could be compared."""
+        report = self.latest
+        if report is None:
+            return None
+        found = [one.psi for one in report.inputs] + ([report.predictions.psi] if report.predictions else [])
+        return max(found, default=None)
+
     async def report(self) -> DriftReport:
         """What the newest predictions say now.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
+from hilum.services.automation import ACTOR, Automation, Signals
 from hilum.services.bundle_store import BUNDLES
 from hilum.services.datasets import Datasets
 from hilum.services.registry import Registry
-from hilum.services.retraining import Retraining
+from hilum.services.retraining import Retraining, RunRequest
 from hilum.services.run_rules import Champion, Policy
 from hilum.services.state import LABELLED, StatePlaces
 from hilum.services.supervision import Supervisor
@@ -39,6 +40,31 @@ def open_retraining(places: StatePlaces, *, policy: Policy, is_audited: bool, is
         policy=policy,
         is_audited=is_audited,
     )
+
+
+def open_automation(
+    places: StatePlaces,
+    retraining: Retraining,
+    datasets: Datasets,
+    find_drift: Callable[[], float | None],
+    *,
+    is_audited: bool,
+) -> Automation:
+    """What asks for runs by itself; no connection is opened yet.
+
+    Args:
+        places: where state lies.
+        retraining: takes the runs.
+        datasets: counts new images.
+        find_drift: the largest population stability index; None where nothing can be compared.
+        is_audited: changes and suggestions get their event in the audit log.
+    """
+
+    def start_run(note: str) -> str:
+        return str(retraining.ask_now(RunRequest(note=note, actor=ACTOR)).id)
+
+    signals = Signals(datasets.images_since_snapshot, find_drift)
+    return Automation(places.open_database(), signals, start_run, is_audited=is_audited)
 
 
 def open_supervisor(places: StatePlaces, environment: Mapping[str, str], *, is_announced: bool = True) -> Supervisor:

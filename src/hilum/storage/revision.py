@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hilum.errors import BackupFailed, DatabaseUnavailable
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest migration."""
 
 

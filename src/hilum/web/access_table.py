@@ -58,6 +58,7 @@ ACCESS: dict[str, _Row] = {
     "/training-runs": {"GET": Role.PREDICT},
     "/training-runs/{run_id}": {"GET": Role.PREDICT},
     "/training-runs/{run_id}/events": {"GET": Role.PREDICT},
+    "/automation": {"GET": Role.PREDICT, "PUT": Role.ADMINISTER},
     "/models": {"GET": Role.PREDICT},
     "/models/rollback": {"POST": Role.ADMINISTER},
     "/models/{version}": {"GET": Role.PREDICT},

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from hilum.services.access import Access
 from hilum.services.audit_log import AuditLog
+from hilum.services.automation import Automation
 from hilum.services.dataset_desk import DatasetDesk
 from hilum.services.deployment import Deployment
 from hilum.services.drift_monitor import DriftMonitor
@@ -31,6 +32,7 @@ from hilum.web.dependencies import Context
 from hilum.web.metrics import Instruments
 from hilum.web.middleware import RequestGuard, RequestRecorder
 from hilum.web.problems import install_problem_handlers
+from hilum.web.routes import automation as automation_routes
 from hilum.web.routes import batch, documents, health, models, monitoring, performance, predictions, sessions, studies
 from hilum.web.routes import datasets as dataset_routes
 from hilum.web.routes import history as history_routes
@@ -76,6 +78,7 @@ def create_app(
     deployment: Deployment | None = None,
     datasets: DatasetDesk | None = None,
     drift: DriftMonitor | None = None,
+    automation: Automation | None = None,
     tracing: Tracing | None = None,
     upload_limits: UploadLimits | None = None,
     allowed_hosts: frozenset[str] = frozenset(),
@@ -93,6 +96,7 @@ def create_app(
         supervisor: starts the process of a run, and is started and closed too; None leaves that to others.
         datasets: takes labelled images, and is started and closed too; None takes none.
         drift: compares recent inputs with the training ones, and is started and closed too; None compares nothing.
+        automation: retrains without being asked, and is started and closed too; None never does.
         tracing: makes traces of requests, and is started and closed too; None makes none.
         upload_limits: caps on request bodies.
         allowed_hosts: host names answered to; empty for any.
@@ -105,8 +109,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        others = (tracing, drift, service, history, audit, access, retraining, supervisor, deployment, datasets)
-        parts = [part for part in others if part is not None]
+        others = (tracing, drift, automation, service, history, audit, access, retraining, supervisor, deployment)
+        parts = [part for part in (*others, datasets) if part is not None]
         for part in parts:
             part.start()
         yield
@@ -128,6 +132,7 @@ def create_app(
         deployment,
         datasets,
         drift,
+        automation,
     )
     for routes in (
         predictions,
@@ -139,6 +144,7 @@ def create_app(
         health,
         sessions,
         training_routes,
+        automation_routes,
         dataset_routes,
         models,
         documents,

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from hilum.errors import HistoryOff, RegistryOff
 from hilum.services.access import Access
 from hilum.services.audit_log import AuditLog
+from hilum.services.automation import Automation
 from hilum.services.batch import STUDY_LIMITS, BatchDesk
 from hilum.services.dataset_desk import DatasetDesk
 from hilum.services.deployment import Deployment
@@ -37,6 +38,7 @@ class Context:
         deployment: keeps the model the champion; None where no registry is kept.
         datasets: takes labelled images; None where none are kept.
         drift: compares recent inputs with the training ones; None where no history is kept.
+        automation: retrains without being asked; None where no labelled images are kept.
         batches: admits batches.
         studies: admits studies, and reports.
         started_at: of the monotonic clock.
@@ -52,6 +54,7 @@ class Context:
     deployment: Deployment | None = None
     datasets: DatasetDesk | None = None
     drift: DriftMonitor | None = None
+    automation: Automation | None = None
     batches: BatchDesk = field(default_factory=BatchDesk)
     studies: BatchDesk = field(default_factory=lambda: BatchDesk(STUDY_LIMITS))
     started_at: float = field(default_factory=time.monotonic)

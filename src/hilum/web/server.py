@@ -164,6 +164,7 @@ def build_app(settings: Settings) -> FastAPI:
     from hilum.services.drift_monitor import DriftMonitor
     from hilum.services.model import load_model
     from hilum.services.prediction import PredictionService
+    from hilum.services.training_desk import open_automation
     from hilum.services.workers import Workers
     from hilum.web.app import create_app
 
@@ -187,6 +188,12 @@ def build_app(settings: Settings) -> FastAPI:
     if history is not None:
         drift = DriftMonitor(service, history, threshold=settings.drift_alert, window=settings.drift_window)
     datasets = _datasets(settings)
+    retraining, automation = _retraining(settings), None
+    if retraining is not None and datasets is not None:
+        places, is_audited = state_places(settings), settings.audit_log
+        automation = open_automation(
+            places, retraining, datasets, lambda: drift.largest if drift else None, is_audited=is_audited
+        )
     return create_app(
         service,
         history=history,
@@ -196,7 +203,8 @@ def build_app(settings: Settings) -> FastAPI:
         audit=audit,
         deployment=deployment,
         datasets=DatasetDesk(datasets, workers=max(1, workers.threads - 1)) if datasets is not None else None,
-        retraining=_retraining(settings),
+        retraining=retraining,
+        automation=automation,
         supervisor=_supervisor(settings),
         allowed_hosts=names,
         allowed_origins=frozenset(settings.allowed_origins),
