@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from hilum.errors import DatasetUnavailable, Overloaded, StorageInvalid
+from hilum.imaging.decode import Decode
 from hilum.services.datasets import Datasets, StoredBatch
 from hilum.services.incoming_upload import IntakeLimits, UploadedPart, UploadListing
 from hilum.services.model import SlicePredictor
@@ -72,6 +73,7 @@ class DatasetDesk:
         self,
         parts: list[UploadedPart],
         predictor: SlicePredictor,
+        decoder: Decode,
         *,
         label: str | None,
         group: str | None,
@@ -97,6 +99,7 @@ class DatasetDesk:
                 listing.files(),
                 source="upload",
                 predictor=predictor,
+                decoder=decoder,
                 takes_new_classes=takes_new_classes,
                 actor=actor,
                 workers=self._workers,

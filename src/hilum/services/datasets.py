@@ -17,7 +17,7 @@ from hilum.errors import (
     SnapshotNotFound,
     UploadBatchNotFound,
 )
-from hilum.imaging.decode import decode
+from hilum.imaging.decode import Decode, decode
 from hilum.inference.explain import encode_png, grey_picture
 from hilum.services import audit_log as audit
 from hilum.services import curation, snapshots
@@ -81,6 +81,7 @@ class Datasets:
         *,
         source: Source,
         predictor: SlicePredictor | None = None,
+        decoder: Decode = decode,
         takes_new_classes: bool = False,
         actor: str = audit.OPEN,
         workers: int = 1,
@@ -92,6 +93,7 @@ class Datasets:
             files: test images first, so that a copy of one is recognised; read once, few at a time.
             source: where they come from.
             predictor: the served model, whose gate and answers are asked; None asks nobody.
+            decoder: decodes the images.
             takes_new_classes: whether classes that nobody knows are meant.
             actor: who brings them.
             workers: threads that decode.
@@ -111,7 +113,8 @@ class Datasets:
                 is_frozen = dataset_snapshots.newest_sequence(connection) is not None
             rules = IntakeRules(source, classes, takes_new_classes, is_test_frozen=is_frozen)
             intake = Intake(pool, prints, rules)
-            for done, (file, read) in enumerate(ImageReader(predictor).read_all(files, workers=workers), start=1):
+            reader = ImageReader(predictor, decoder=decoder)
+            for done, (file, read) in enumerate(reader.read_all(files, workers=workers), start=1):
                 candidate = intake.take(file, read)
                 if candidate.is_kept and read.pixel_file is not None:
                     candidate.kept_sha256 = self._blobs.put(read.pixel_file)

@@ -16,7 +16,7 @@ from hilum.dataset.groups import fingerprint_of
 from hilum.dataset.sketch import sketch_of
 from hilum.errors import InputRejected, NotAChestCt
 from hilum.imaging.body import find_body
-from hilum.imaging.decode import Limits, decode
+from hilum.imaging.decode import Decode, Limits, decode
 from hilum.inference.predictor import Prediction
 from hilum.services.model import SlicePredictor
 
@@ -83,8 +83,17 @@ class ReadImage:
 class ImageReader:
     """Reads images with one model, which is asked about each."""
 
-    def __init__(self, predictor: SlicePredictor | None, limits: Limits | None = None) -> None:
-        """Takes the model; without one nothing is judged."""
+    def __init__(
+        self, predictor: SlicePredictor | None, *, decoder: Decode = decode, limits: Limits | None = None
+    ) -> None:
+        """Takes the model; without one nothing is judged.
+
+        Args:
+            predictor: asked about each image.
+            decoder: decodes them.
+            limits: caps on what is decoded.
+        """
+        self._decode = decoder
         self._predictor = predictor
         self._limits = limits or Limits()
 
@@ -112,11 +121,15 @@ class ImageReader:
         try:
             if self._predictor is not None:
                 try:
-                    prediction = self._predictor.predict(data, limits=self._limits, with_pixel_file=True)
+                    prediction = self._predictor.predict(
+                        data, limits=self._limits, with_pixel_file=True, decoder=self._decode
+                    )
                 except NotAChestCt as error:
                     foreign = error
             ct_slice = (
-                decode(data, limits=self._limits, with_pixel_file=True) if prediction is None else prediction.ct_slice
+                self._decode(data, limits=self._limits, with_pixel_file=True)
+                if prediction is None
+                else prediction.ct_slice
             )
         except InputRejected as error:
             return ReadImage(sha256, len(data), refusal=error)

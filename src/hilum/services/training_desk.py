@@ -34,7 +34,7 @@ def open_retraining(places: StatePlaces, *, policy: Policy, is_audited: bool, is
     database = places.open_database()
     return Retraining(
         database,
-        Datasets(database, places.open_blobs(LABELLED), is_audited=is_audited),
+        Datasets(database, places.open_blobs(LABELLED), slices=places.open_blobs(), is_audited=is_audited),
         find_champion=partial(_champion, Registry(database, places.open_blobs(BUNDLES), places.home)),
         find_trouble=partial(find_trouble, database, is_worker_wanted=is_worker_wanted),
         policy=policy,

@@ -62,6 +62,7 @@ async def upload_data(request: Request, context: ContextDep, desk: DatasetDep) -
         batch = await desk.take(
             spool.parts(),
             predictor,
+            context.service.decoders.decode,
             label=said.label,
             group=said.group,
             takes_new_classes=said.new_classes,
