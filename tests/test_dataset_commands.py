@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from drawn_dataset import write_dataset
 from hilum.cli import main
 from labelled_samples import copies_of, drawn_png
+from zip_files import pack
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +39,19 @@ def test_takes_a_data_set_in_and_says_what_became_of_each_file(tmp_path: Path) -
     again = add(root, "--json")
     items = json.loads(again.stdout)["items"]
     assert {item["status"] for item in items} == {"duplicate", "refused"}
+
+
+def test_takes_a_zip_and_refuses_a_hostile_one_whole(tmp_path: Path) -> None:
+    archive = tmp_path / "slices.zip"
+    archive.write_bytes(pack(("data/train/normal/a.png", drawn_png(1)), ("data/test/normal/b.png", drawn_png(2))))
+    assert "2 files: 2 accepted" in add(archive).output
+    archive.write_bytes(pack(("normal/c.png", drawn_png(3)), ("../../evil.png", b"x")))
+    refused = add(archive)
+    assert (refused.exit_code, "unsafe path" in refused.output) == (3, True)
+    archive.write_bytes(pack(("normal/c.png", drawn_png(3)), ("normal/JANE.txt", b"notes")))
+    told = add(archive).output
+    assert "slices.zip/normal/JANE.txt" in told
+    assert "2 files: 1 accepted, 0 duplicate, 0 quarantined, 1 refused" in told
 
 
 def test_takes_files_of_one_label_and_patient(tmp_path: Path) -> None:

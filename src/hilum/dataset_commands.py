@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hilum.services.image_reading import IncomingFile
     from hilum.settings import Settings
 
 
@@ -39,33 +42,46 @@ def dataset_add(
     \b
     Examples:
       hilum dataset add path/to/dataset
+      hilum dataset add path/to/archive.zip
       hilum dataset add slices/ --label adenocarcinoma --group patient-17
     """
     from hilum.dataset.scan import usable_cores
     from hilum.services.datasets import open_datasets
-    from hilum.services.incoming_folder import list_folder, read_files
     from hilum.services.model import load_model
     from hilum.services.reference import reference_bundle
     from hilum.services.state import StatePlaces, prepare
     from hilum.terminal import TerminalProgress, print_batch
 
     settings: Settings = click.get_current_context().obj()
-    files = list_folder(path.absolute(), label=label, group=group)
     predictor = load_model(model or settings.model or reference_bundle()).predictor if gate else None
+    files, names = _listed(path.absolute(), label, group)
     places = StatePlaces(settings.home, settings.database_url, settings.blobs_url)
     prepare(places)
     datasets = open_datasets(places, is_audited=settings.audit_log)
     with closing(datasets), TerminalProgress() as progress:
         batch = datasets.add(
-            read_files(files),
+            files,
             source="import",
             predictor=predictor,
             takes_new_classes=new_classes,
             actor="cli",
             workers=usable_cores(),
-            progress=lambda done: progress("add", done / len(files), f"{done}/{len(files)} files"),
+            progress=lambda done: progress("add", done / len(names), f"{done}/{len(names)} files"),
         )
     if as_json:
         click.echo(json.dumps({"batch_id": str(batch.id), "items": batch.items}))
     else:
-        print_batch(batch.items, [file.path.relative_to(path.absolute().parent).as_posix() for file in files])
+        print_batch(batch.items, names)
+
+
+def _listed(path: Path, label: str | None, group: str | None) -> tuple[Iterator[IncomingFile], list[str]]:
+    """The files of a folder or zip, and what each is called, by its index."""
+    from hilum.services.incoming_folder import list_folder, read_files
+    from hilum.services.incoming_upload import IMPORT_LIMITS, UploadedPart, UploadListing
+
+    if label is None and path.is_file():
+        part = UploadedPart(lambda: path.open("rb"), path.stat().st_size)
+        listing = UploadListing([part], label=None, group=group, limits=IMPORT_LIMITS)
+        return listing.files(), [f"{path.name}/{name}" for name in listing.names]
+    listed = list_folder(path, label=label, group=group)
+    return read_files(listed), [file.path.relative_to(path.parent).as_posix() for file in listed]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +21,10 @@ from hilum.errors import (
 )
 from hilum.imaging.decode import decode
 from hilum.services.audit_log import export
-from hilum.services.datasets import Datasets
+from hilum.services.datasets import Datasets, ImageFilter
 from hilum.services.image_reading import IncomingFile
+from hilum.services.state import LABELLED
+from hilum.storage.blobs import folder_url, open_blobs
 from hilum.storage.database import Database
 from labelled_samples import CLASSES, copies_of, drawn_png, incoming, many, opened_datasets
 
@@ -148,6 +152,23 @@ def test_a_batch_is_compared_with_what_was_stored_while_it_came(datasets: Datase
     assert [item["code"] for item in batch.items] == ["duplicate", "label-conflict", "holdout-image"]
 
 
+def test_two_processes_that_bring_the_same_images_at_once_keep_each_once(
+    datasets: Datasets, database_url: str, tmp_path: Path
+) -> None:
+    with opened_datasets(database_url, tmp_path / "blobs") as other, ThreadPoolExecutor(2) as pool:
+        sent = [many(700, 6), list(reversed(many(700, 6)))]
+        reports = [
+            pool.submit(one.add, files, source="upload", takes_new_classes=True)
+            for one, files in zip((datasets, other), sent, strict=True)
+        ]
+        first, second = (report.result() for report in reports)
+
+    assert first.accepted + second.accepted == 12
+    assert first.duplicates + second.duplicates == 12
+    assert sum(counted(datasets).values()) == 12
+    assert sorted(image.sequence for image in datasets.page(ImageFilter(), limit=100)) == list(range(1, 13))
+
+
 def test_without_a_test_split_the_first_snapshot_sets_one_aside_for_good(datasets: Datasets) -> None:
     add(datasets, many(100, 8))
     first = datasets.snapshot()
@@ -200,6 +221,25 @@ def test_a_snapshot_is_laid_out_whole_or_not_at_all(datasets: Datasets, tmp_path
     with pytest.raises(BlobMissing):
         datasets.materialise(frozen.digest, tmp_path / "run")
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("run")) == []
+
+
+def test_bytes_that_nothing_has_are_swept_once_they_are_old(datasets: Datasets, tmp_path: Path) -> None:
+    add(datasets, many(100, 3, split="test"))
+    add(datasets, many(200, 6))
+    frozen = datasets.snapshot()
+    items = datasets.add(many(300, 1), source="upload").items
+    kept, gone = (datasets.image(item["image_id"]) for item in items)
+    datasets.delete(str(gone.id))
+    in_snapshot = next(image for image in datasets.page(ImageFilter(split="train"), limit=50) if image.id != kept.id)
+    datasets.delete(str(in_snapshot.id))
+    orphan = open_blobs(folder_url(tmp_path / "blobs"), LABELLED).put(b"left by an upload that was killed")
+
+    assert datasets.sweep() == 0
+    assert datasets.sweep(datetime.now(UTC) + timedelta(hours=2)) == 2
+    left = {entry.digest for entry in open_blobs(folder_url(tmp_path / "blobs"), LABELLED).entries()}
+    assert not left & {orphan, gone.kept_sha256}
+    assert {kept.kept_sha256, in_snapshot.kept_sha256} <= left
+    datasets.materialise(frozen.digest, tmp_path / "run")
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,8 @@ class DatasetDesk:
         self._taker = ThreadPoolExecutor(1, thread_name_prefix="hilum-dataset-take")
 
     def start(self) -> None:
-        """Nothing is to be started."""
+        """Sees to what an earlier process may have left undone, while uploads wait for it."""
+        self._taker.submit(self._tidy)
 
     def close(self) -> None:
         """Ends what is under way and closes the connections."""
@@ -119,13 +120,21 @@ class DatasetDesk:
         """
         return await self._run(self._readers, lambda: question(self.datasets))
 
+    def _tidy(self) -> None:
+        self._join_feedback()
+        self._quietly(self.datasets.sweep, "bytes of labelled images could not be swept")
+
     def _join_feedback(self) -> None:
+        self._quietly(self.datasets.take_feedback, "confirmed predictions could not join the labelled images")
+
+    def _quietly(self, work: Callable[[], int], trouble: str) -> None:
+        """Does what nobody waits for; where it fails, the next start does it."""
         try:
-            self.datasets.take_feedback()
+            work()
         except StorageInvalid as error:
-            log.warning("confirmed predictions join later", extra={"reason": error.detail})
+            log.warning(trouble, extra={"reason": error.detail})
         except Exception:
-            log.exception("confirmed predictions could not join the labelled images")
+            log.exception(trouble)
 
     async def _run(self, pool: ThreadPoolExecutor, work: Callable[[], Found]) -> Found:
         try:

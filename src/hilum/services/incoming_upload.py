@@ -34,6 +34,10 @@ class IntakeLimits:
     file_bytes: int = 50_000_000
 
 
+IMPORT_LIMITS = IntakeLimits(files=50_000, unpacked_bytes=20_000_000_000, file_bytes=100_000_000)
+"""What a person at the command line may bring: as much as `hilum dataset import` unpacks."""
+
+
 @dataclass(frozen=True)
 class UploadedPart:
     """One file as it was sent.
@@ -107,6 +111,11 @@ class UploadListing:
         for split in ("test", "train"):
             for source in self._sources:
                 yield from self._files_of(source, split)
+
+    @property
+    def names(self) -> list[str]:
+        """What each file is called in its zip, by its index; empty for one that came by itself. Not to be answered."""
+        return [name for source in self._sources for name in source.names or [""] * len(source.labels)]
 
     @property
     def _archive_limits(self) -> ArchiveLimits:
