@@ -9,7 +9,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train install-dev run test check format lock reference-model gate notebook bench cluster container-proof checkov screenshots clean poison-trial
+.PHONY: help install install-train install-dev run test fuzz check format lock reference-model gate notebook bench cluster container-proof checkov screenshots clean poison-trial
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ run: install-train ## start the service, which can also train, on http://localho
 
 test: install-dev ## run the tests
 	$(BIN)/pytest
+
+fuzz: install-dev ## ask every operation of the API 200 valid and 200 invalid requests (Schemathesis)
+	HILUM_SCHEMATHESIS_EXAMPLES=200 $(BIN)/pytest tests/web/test_schemathesis.py
 
 check: install-dev ## lint, types, import contracts
 	$(BIN)/ruff format --check src tests bench scripts notebook

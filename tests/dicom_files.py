@@ -136,3 +136,14 @@ def nested(depth: int) -> bytes:
     """Sequences of undefined length inside each other."""
     level = element(0x00081140, "SQ", b"", length=0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
     return level * depth
+
+
+def many(count: int) -> bytes:
+    """So many empty elements, in order."""
+    return b"".join(struct.pack("<HH2sH", 0x0009 + 2 * (at >> 16), at & 0xFFFF, b"LO", 0) for at in range(count))
+
+
+def record(path: str) -> bytes:
+    """An item of a DICOMDIR that refers to a file."""
+    body = element(0x00041500, "CS", path)
+    return struct.pack("<HHI", 0xFFFE, 0xE000, len(body)) + body

@@ -1,4 +1,4 @@
-"""Hostile DICOM files: H45 to H56."""
+"""Hostile DICOM files: H45 to H56, H59, H60, H64 and H65."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ def _dicom_structure() -> tuple[Case, ...]:
         answer("H45", "nested", "dicom-corrupt", lambda: dcm.dicom(body=dcm.nested(20_000)), is_bomb=True),
         answer("H45", "length-lie", "dicom-corrupt",
                 lambda: dcm.dicom(body=dcm.element(0x00080005, "UN", b"x", length=0xFFFFFFF0))),
+        answer("H59", "nested-20k", "dicom-corrupt", lambda: dcm.dicom(body=dcm.nested(20_000)), is_bomb=True),
+        answer("H59", "elements-1m", "dicom-corrupt", lambda: dcm.dicom(body=dcm.many(1_000_000)), is_bomb=True),
+        answer("H59", "length-4gb", "dicom-corrupt",
+                lambda: dcm.dicom(body=dcm.element(0x00100010, "UN", b"x", length=0xFFFFFFF0))),
+        answer("H60", "dicomdir", "dicom-no-pixels",
+                lambda: dcm.dicom({0x00041220: ("SQ", dcm.record("..\\..\\etc\\passwd")), 0x7FE00010: None})),
+        refused("H64", "nifti-gz", lambda: b"\x1f\x8b\x08\x00" + bytes(400), "slice.nii.gz", "unsupported-media-type"),
+        refused("H64", "nifti", lambda: struct.pack("<i", 348) + bytes(340) + b"n+1\x00" + bytes(4), "slice.nii",
+                "unsupported-media-type"),
         answer("H46", "no-preamble", "unsupported-media-type", lambda: dcm.dicom(syntax=dcm.IMPLICIT)[132:]),
         answer("H46", "raw-data-set", "unsupported-media-type",
                 lambda: dcm.element(0x00080060, "CS", "CT", syntax=dcm.IMPLICIT) * 40),
@@ -127,9 +136,13 @@ def _dicom_twins() -> tuple[Case, ...]:
         same("H55", "jpeg-ls", lambda: dcm.dicom(syntax=dcm.JPEG_LS, encapsulated=dcm.encoded(dcm.JPEG_LS))),
         same("H55", "j2k", lambda: dcm.dicom(syntax=dcm.J2K, encapsulated=dcm.encoded(dcm.J2K))),
         same("H55", "header-window-0", lambda: dcm.dicom({0x00281051: ("DS", "0")})),
+        same("H65", "window-0", lambda: dcm.dicom({0x00281051: ("DS", "0")})),
+        same("H65", "window-negative", lambda: dcm.dicom({0x00281051: ("DS", "-400"), 0x00281050: ("DS", "NaN")})),
+        same("H65", "window-many",
+              lambda: dcm.dicom({0x00281051: ("DS", "400\\1500\\1"), 0x00281050: ("DS", "40\\-600")})),
         same("H55", "dual-tiff-preamble", lambda: dcm.dicom(preamble=b"II*\x00\x10\x00\x00\x00".ljust(128, b"\x00"))),
     )  # fmt: skip
 
 
 DICOM_CASES: tuple[Case, ...] = _dicom_structure() + _dicom_attributes() + _dicom_twins()
-"""H45 to H56."""
+"""H45 to H56, H59, H60, H64, H65."""

@@ -109,6 +109,18 @@ def test_predictions_are_found_by_feedback_and_by_how_they_begin(client: TestCli
     assert found(search="0" * 64) == set()
 
 
+def test_an_empty_history_is_a_csv_with_a_head(client: TestClient) -> None:
+    response = client.get("/predictions.csv")
+    assert (response.status_code, response.text.count("\n")) == (200, 1)
+
+
+def test_moments_before_and_after_all_predictions_are_moments(client: TestClient, pictures: list[bytes]) -> None:
+    ask(client, pictures[0])
+    first, last = "0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00"
+    for query, found in ((f"since={first}&until={last}", 1), (f"since={last}", 0), (f"until={first}", 0)):
+        assert len(client.get(f"/predictions?{query}").json()["predictions"]) == found
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [
@@ -120,7 +132,6 @@ def test_predictions_are_found_by_feedback_and_by_how_they_begin(client: TestCli
         ("limit=x", "request-invalid"),
         ("decision=maybe", "request-invalid"),
         ("since=yesterday", "request-invalid"),
-        ("since=0001-01-01T00:00:00%2B14:00", "request-invalid"),
         ("until=1e300", "request-invalid"),
         ("predicted_class=%00", "request-invalid"),
         ("predicted_class=" + "x" * 201, "request-invalid"),

@@ -31,11 +31,12 @@ def describe_access(app: FastAPI) -> None:
 def _add_access(schema: dict[str, Any]) -> None:
     schema["components"]["securitySchemes"] = _SCHEMES
     refused = {str(status): _described(answer) for status, answer in problems(401, 403, 429, 503).items()}
-    invalid = _described(problems(422)[422])
+    invalid, malformed = _described(problems(422)[422]), {"400": _described(problems(400)[400])}
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             if "HTTPValidationError" in str(operation["responses"].get("422")):  # FastAPI's own, which is never sent
                 operation["responses"]["422"] = invalid
+            operation["responses"] = dict(sorted((malformed | operation["responses"]).items()))
             role = ACCESS[path][method.upper()]
             if role is PUBLIC:
                 continue

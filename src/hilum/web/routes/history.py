@@ -15,7 +15,6 @@ from hilum.web.auth import actor_of
 from hilum.web.bodies import parsed
 from hilum.web.cursors import cursor_of, place_of
 from hilum.web.dependencies import ContextDep, HistoryDep
-from hilum.web.refusals import RequestInvalid
 from hilum.web.routes.openapi import also_as, json_body, problems
 from hilum.web.schemas import FeedbackAnswer, FeedbackRequest, PredictionPage, PredictionRecord, ReceiptAnswer
 from hilum.web.tables import csv_header, csv_rows
@@ -23,6 +22,7 @@ from hilum.web.tables import csv_header, csv_rows
 router = APIRouter(tags=["history"])
 
 _YEARS = range(1900, 3000)
+_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 _Text = Annotated[str | None, Query(max_length=200, pattern=_PRINTABLE)]
 
@@ -145,8 +145,9 @@ def _record(stored: StoredPrediction) -> PredictionRecord:
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
+    """The moment in UTC; one before or after all predictions becomes the first or last that databases can hold."""
     if moment is None:
         return None
     if moment.year not in _YEARS:
-        raise RequestInvalid("query.since, query.until: a moment lies outside of the years 1900 to 2999")
+        return _FIRST if moment.year < _YEARS.start else _LAST
     return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

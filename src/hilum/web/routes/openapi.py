@@ -56,7 +56,8 @@ FILES_BODY: dict[str, Any] = {
 def form_body(shape: type[BaseModel], files: str) -> dict[str, Any]:
     """What OpenAPI is told of a form with files and the fields of `shape`."""
     schema = shape.model_json_schema()
-    listed = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": files}
+    one = {"type": "string", "format": "binary"}
+    listed = {"type": "array", "minItems": 1, "items": one, "description": files}
     schema = schema | {"required": ["files"], "properties": {"files": listed} | schema["properties"]}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 

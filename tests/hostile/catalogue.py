@@ -1,0 +1,70 @@
+"""Where each row of the catalogue of hostile inputs is tested: `module` or `module::test`, below `tests/`."""
+
+from __future__ import annotations
+
+_DECODE, _PREDICT = "hostile/test_decode_hostile.py", "hostile/test_predict_hostile.py"
+_HTTP, _UPLOAD = "hostile/test_http_hostile.py", "hostile/test_upload_hostile.py"
+_ACCESS, _PROTOCOL, _HISTORY = "web/test_access.py", "web/test_protocol.py", "web/test_history.py"
+_BUNDLE, _DEPLOYMENT = "inference/test_bundle.py", "services/test_deployment.py"
+
+CATALOGUE: dict[str, tuple[str, ...]] = {
+    **{
+        f"H{row:02}": (_DECODE, "hostile/test_predict_hostile.py", "hostile/test_cli_hostile.py")
+        for row in range(1, 30)
+    },
+    **{f"H{row:02}": (_UPLOAD,) for row in range(30, 45)},
+    **{f"H{row:02}": (_DECODE, _PREDICT) for row in (*range(45, 57), 59, 60, 64, 65)},
+    "H57": ("hostile/test_canary.py::test_nothing_that_names_a_person_gets_through",),
+    "H58": ("hostile/test_canary.py::test_pixels_that_show_text_are_not_kept",),
+    "H61": ("hostile/test_canary.py::test_text_in_elements_that_are_read_breaks_no_log_line",),
+    "H63": ("services/test_studies.py", "web/test_study.py::test_mixed_patients_refused_slices_and_pictures_are_said"),
+    "H66": (_HTTP, f"{_PROTOCOL}::test_a_body_that_ends_early_is_refused"),
+    "H67": (_HTTP, "web/test_predict.py::test_refuses_a_body_that_grows_too_large"),
+    "H68": (f"{_PROTOCOL}::test_health_answers_beside_many_idle_connections",),
+    "H69": ("hostile/test_slow_body.py",),
+    "H70": (f"{_PROTOCOL}::test_clients_that_leave_take_nothing_with_them",),
+    **{f"H{row}": (_HTTP,) for row in (*range(71, 77), *range(78, 82), 91, 92, 93, 94, 95)},
+    "H77": ("web/test_operation.py::test_a_range_of_a_static_file_is_ignored",),
+    "H83": (f"{_ACCESS}::test_no_route_answers_without_credentials_unless_it_is_declared_public",),
+    "H84": (
+        f"{_ACCESS}::test_a_key_that_is_none_is_refused",
+        f"{_ACCESS}::test_a_role_reaches_as_far_as_the_table_says",
+    ),
+    "H85": (f"{_ACCESS}::test_many_invalid_keys_are_not_looked_at",),
+    "H87": (f"{_ACCESS}::test_another_sites_page_cannot_use_a_session",),
+    "H88": (f"{_ACCESS}::test_no_other_origin_is_let_in_unless_it_is_allowed",),
+    "H89": ("browser/test_page_similar.py::test_look_alikes_are_listed_as_text",),
+    "H90": ("web/test_operation.py::test_every_answer_carries_the_security_headers",),
+    "H96": (f"{_HTTP}::test_secrets_are_in_no_answer_and_no_log",),
+    "H97": (f"{_HTTP}::test_metrics_do_not_grow_with_what_clients_send",),
+    "H99": (f"{_ACCESS}::test_no_route_answers_without_credentials_unless_it_is_declared_public",),
+    "H100": (f"{_ACCESS}::test_one_key_may_ask_only_so_often", "services/test_rate_limit.py"),
+    "H101": ("web/test_retrain.py::test_of_fifty_at_once_one_runs_and_the_others_are_told_which",),
+    "H102": ("web/test_retrain.py::test_too_few_images_are_refused",),
+    "H104": ("web/test_history_kill.py", "web/test_upload_kill.py"),
+    "H105": ("web/test_respawn.py", "services/test_decoding.py::test_a_process_that_is_killed_costs_no_answer"),
+    "H107": ("web/test_server.py::test_starts_fast_stays_small_logs_json_and_drains",),
+    "H110": (f"{_HISTORY}::test_predictions_go_on_without_the_database_and_history_heals",),
+    "H111": ("storage/test_database.py::test_postgresql_heals_once_it_is_back",),
+    "H112": ("storage/test_blobs.py::test_damaged_bytes_are_never_handed_out_and_heal_when_put_again",),
+    "H113": ("storage/test_schema.py::test_a_database_of_a_newer_hilum_is_refused",),
+    "H114": (
+        f"{_BUNDLE}::test_one_altered_bit_is_refused",
+        f"{_DEPLOYMENT}::test_a_bad_bundle_leaves_the_old_one_serving",
+    ),
+    "H115": (f"{_BUNDLE}::test_a_graph_that_answers_differently_is_refused",),
+    "H116": (f"{_BUNDLE}::test_a_name_that_leaves_the_folder_is_refused",),
+    "H118": (f"{_DEPLOYMENT}::test_a_storm_of_promotions_ends_with_the_last_one_loaded_alone",),
+    "H121": ("storage/test_backup.py::test_restoring_over_predictions_needs_force",),
+    "H122": ("services/test_decoding.py::test_a_process_that_hangs_is_killed_and_replaced",),
+    "H130": ("services/test_drift.py", "web/test_monitoring.py::test_a_shift_of_intensities_becomes_an_alert"),
+}
+"""The rows that have tests."""
+
+WITHOUT: dict[str, str] = {
+    "H62": "SOP instance UIDs are read by nobody and kept nowhere; uploads are compared by bytes and by pixels",
+    "H82": "there are no idempotency keys: a slice sent twice is two predictions, and an image uploaded twice is one",
+    "H86": "there are no tokens but random keys",
+    "H98": "there are no tenants: a random id is what lets one see a prediction (docs/access.md)",
+}
+"""Rows that this design has no place for, and why."""
