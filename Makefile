@@ -9,7 +9,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train install-dev run test fuzz check format lock reference-model gate notebook bench cluster container-proof checkov screenshots clean poison-trial
+.PHONY: help install install-train install-dev run test fuzz check format lock reference-model gate notebook bench kill-trial cluster container-proof checkov screenshots clean poison-trial
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -113,6 +113,8 @@ checkov: build/checkov/bin/checkov ## look for unsafe settings in the Dockerfile
 	build/checkov/bin/checkov --skip-download --compact --quiet --framework kubernetes --directory build/rendered
 	build/checkov/bin/checkov --skip-download --compact --quiet --framework dockerfile --file Dockerfile
 
+kill-trial: install-dev ## kill worker and server at 30 points of training runs (docs/retraining.md)
+	$(BIN)/python -m bench.kill_trial --kills 30
 poison-trial: install-dev ## let uploads with flipped labels try the promotion gate (about 4 minutes on 2 cores)
 	$(BIN)/python -m bench.poison
 

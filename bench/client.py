@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 BOUNDARY = "hilum-bench-client"
@@ -19,6 +20,16 @@ def multipart(data: bytes, name: str) -> bytes:
         "Content-Type: application/octet-stream\r\n\r\n"
     )
     return head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def predict_request(file: Path) -> bytes:
+    """A whole `POST /predict` for a connection of one's own."""
+    body = multipart(file.read_bytes(), file.name)
+    head = (
+        "POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def predict_all(port: int, files: Sequence[tuple[str, bytes]], *, count: int, connections: int) -> list[dict[str, Any]]:

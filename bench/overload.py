@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from bench import loop, machine, wrk
-from bench.client import multipart
+from bench.client import predict_request
 from bench.figures import percentile, report, table
 from bench.open_loop import FAILED, Sent, send
 from bench.server import Server
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrk.check_installed()
     about = machine.description()
     files = loop.answered_files(machine.test_files(machine.data_folder()), options.model)
-    requests = [_request(file) for file in files]
+    requests = [predict_request(file) for file in files]
     rounds: dict[float, list[dict[str, float]]] = {times: [] for times in _LOADS}
     capacities = []
     with Server(options.model) as server:
@@ -92,16 +92,6 @@ def missed_goals(loads: dict[float, dict[str, float]]) -> list[str]:
     if any(load["failed"] or load["health_failed"] for load in loads.values()):
         missed.append("requests without an answer, or with another than 200 and 503")
     return missed
-
-
-def _request(file: Path) -> bytes:
-    body = multipart(file.read_bytes(), file.name)
-    boundary = body[2 : body.index(b"\r\n")].decode()
-    head = (
-        "POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        f"Content-Type: multipart/form-data; boundary={boundary}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
 
 
 def _table(results: dict[str, Any]) -> str:

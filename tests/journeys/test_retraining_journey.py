@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
@@ -105,7 +106,10 @@ def _events(server: RunningServer, run_id: str) -> list[dict[str, Any]]:
 
 def _until(server: RunningServer, is_so: Callable[[dict[str, Any]], bool]) -> None:
     ends_at = time.monotonic() + _PATIENCE_S
-    while not is_so(_ask(server, "GET", "/health")):
+    while True:
+        with contextlib.suppress(ConnectionRefusedError):  # it may still be starting
+            if is_so(_ask(server, "GET", "/health")):
+                return
         assert time.monotonic() < ends_at
         time.sleep(0.2)
 
@@ -119,6 +123,7 @@ def test_from_an_upload_to_another_answer_and_back(
     settings = {"HILUM_DATABASE_URL": database_url, "HILUM_PROMOTION": "auto"}
     champion = open_bundle(weak_champion).manifest.model_version
     with running_server(weak_champion, tmp_path / "log", settings) as server:
+        _until(server, lambda health: health["model_version"] == champion)
         report = _send(server, "/upload-data", _form("files", "slices.zip", upload))
         reasons = {item["code"] for item in report["items"]}
         assert {"holdout-image", "not-a-chest-ct"} <= reasons
@@ -130,7 +135,6 @@ def test_from_an_upload_to_another_answer_and_back(
             for name, (_, folder) in _CLASSES.items()
             for file in _spread(reference_data / "test" / folder, 16 if name == "normal" else 10)
         }
-        _until(server, lambda health: health["model_version"] == champion)
         before = {file: _predict(server, data) for file, data in slices.items()}
 
         asked = _ask(server, "POST", "/retrain", json.dumps({"mode": "head", "note": "journey"}).encode())

@@ -67,9 +67,22 @@ def open_automation(
     return Automation(places.open_database(), signals, start_run, is_audited=is_audited)
 
 
-def open_supervisor(places: StatePlaces, environment: Mapping[str, str], *, is_announced: bool = True) -> Supervisor:
-    """Carries runs out in processes of their own, which get `environment` too."""
-    return Supervisor(places.open_database(), WORKER, environment=environment, is_announced=is_announced)
+def open_supervisor(
+    places: StatePlaces, environment: Mapping[str, str], *, is_announced: bool = True, steps_back: bool = False
+) -> Supervisor:
+    """Carries runs out in processes of their own.
+
+    Args:
+        places: where state lies.
+        environment: of those processes, besides this one's.
+        is_announced: other servers are told that runs are taken here.
+        steps_back: they get what this process and others leave of the processor.
+
+    Raises:
+        DatabaseUnsupported: the database's address is of no known kind.
+    """
+    command = (*WORKER, "--step-back") if steps_back else WORKER
+    return Supervisor(places.open_database(), command, environment=environment, is_announced=is_announced)
 
 
 def _champion(registry: Registry) -> Champion | None:

@@ -270,7 +270,8 @@ def _supervisor(settings: Settings) -> Supervisor | None:
     if not (settings.history and settings.worker) or missing_packages():
         return None
     is_shared = settings.database_url is not None and not settings.database_url.startswith("sqlite")
-    return open_supervisor(state_places(settings), settings.state_environment(), is_announced=is_shared)
+    places = state_places(settings)
+    return open_supervisor(places, settings.state_environment(), is_announced=is_shared, steps_back=True)
 
 
 def _access(settings: Settings, audit: AuditLog | None) -> Access | None:

@@ -1,4 +1,4 @@
-"""`python -m hilum.worker RUN OWNER`: carries one run to its end, as a supervisor asks; ends with that supervisor."""
+"""`python -m hilum.worker [--step-back] RUN OWNER`: carries one run to its end, and ends with its supervisor."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from hilum.settings import Settings
 
 def main() -> None:
     """Runs; the exit code is 0 where the run's row says how it ended."""
-    _step_back()
+    if "--step-back" in sys.argv:
+        _step_back()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
-    run_id, owner = sys.argv[1:]
+    run_id, owner = sys.argv[-2:]
     settings = Settings()
     logging.config.dictConfig(log_config(settings.log_level))
     from hilum.worker.execution import execute  # loads Keras and DBOS
@@ -37,8 +39,6 @@ def _step_back() -> None:
         os.nice(19)
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 
 
 def _end_with_supervisor() -> None:
