@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     follow_champion: bool = Field(
         default=True, description="serve the registry's champion; false: serve HILUM_MODEL whatever is promoted"
     )
+    shadow_share: float = Field(
+        default=0.1, ge=0, le=1, description="of the requests that the challenger answers too, unseen; 0: none"
+    )
     threads: int = Field(default=0, ge=0, le=256, description="predictions computed at once; 0: one for each core")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")
     isolation: Literal["codecs", "all", "none"] = Field(

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,42 +16,18 @@ from hilum.errors import BundleInvalid, HilumError, ModelConflict, ModelNotFound
 from hilum.inference.bundle import MANIFEST, file_digest, read_manifest
 from hilum.services.last_served import LastServed
 from hilum.services.model import ServedModel, load_model
+from hilum.services.model_refusal import Refusal
 from hilum.services.prediction import PredictionService
-from hilum.services.registry import CHAMPION, Alias, Registry
+from hilum.services.registry import CHALLENGER, CHAMPION, Alias, Registry
+from hilum.services.shadow import Shadow
 
 LOOK_S = 2.0
 """How often a server looks where `champion` points."""
 
-_LONGEST_REST_S = 60.0
 _FALLBACKS = 3
 """Earlier champions that are tried at the start where the champion cannot be loaded."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Refusal:
-    """A champion that could not be loaded.
-
-    Attributes:
-        words: why.
-        rest_s: it is not tried again for so long, counted up to `again_at` of the monotonic clock.
-    """
-
-    version: str
-    words: str
-    rest_s: float
-    again_at: float
-
-    @classmethod
-    def after(cls, before: _Refusal | None, version: str, words: str) -> _Refusal:
-        """The next refusal, which rests twice as long where the one before was of the same version."""
-        rest_s = min(2 * before.rest_s, _LONGEST_REST_S) if before and before.version == version else LOOK_S
-        return cls(version, words, rest_s, time.monotonic() + rest_s)
-
-    def is_over(self, version: str) -> bool:
-        """Whether `version` is worth a try."""
-        return version != self.version or time.monotonic() >= self.again_at
 
 
 class Deployment:
@@ -62,6 +36,7 @@ class Deployment:
     Attributes:
         registry: of the models that may serve.
         service: which answers with one of them, and is handed the next.
+        shadow: compares the challenger with it.
     """
 
     def __init__(
@@ -71,6 +46,7 @@ class Deployment:
         home: Path,
         *,
         follows: bool = True,
+        shadow_share: float = 0.1,
         load: Callable[[Path], ServedModel] = load_model,
     ) -> None:
         """Takes the parts; `attach` gets the service, `start` begins to follow.
@@ -80,8 +56,10 @@ class Deployment:
             bundle: the folder to begin with; it is registered, and is the champion where there is none.
             home: keeps, in its folder `models`, what was fetched and which version served last.
             follows: False: `bundle` serves whatever `champion` says.
+            shadow_share: of the requests that the challenger answers too, unseen.
             load: opens, verifies and warms a bundle.
         """
+        self.shadow = Shadow(lambda version: load(self._place(version)), self._is_idle, share=shadow_share)
         self.registry = registry
         self._bundle = bundle
         self._last_served = LastServed(home / "models")
@@ -92,7 +70,7 @@ class Deployment:
         self._checked: tuple[str, ServedModel] | None = None
         self._known_good: set[str] = set()
         self._is_bundle_registered = False
-        self._refusal: _Refusal | None = None
+        self._refusal: Refusal | None = None
         self._outage: str | None = None
         self._stop, self._look = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -117,9 +95,11 @@ class Deployment:
     def attach(self, service: PredictionService) -> None:
         """Takes the service, which loads `first_model` when it starts."""
         self._service = service
+        service.observe = self.shadow.offer
 
     def start(self) -> None:
         """Begins to follow the champion, once the first model is loaded or has failed."""
+        self.shadow.start()
         self._thread = threading.Thread(target=self._run, name="hilum-deployment", daemon=True)
         self._thread.start()
 
@@ -129,6 +109,7 @@ class Deployment:
         self._look.set()
         if self._thread is not None:
             self._thread.join()
+        self.shadow.close()
         self.registry.close()
 
     def first_model(self) -> ServedModel:
@@ -183,9 +164,11 @@ class Deployment:
         Raises:
             StorageInvalid: the registry cannot be reached; what serves goes on.
         """
-        champion = self.registry.aliases().get(CHAMPION)
+        aliases = self.registry.aliases()
+        champion, challenger = aliases.get(CHAMPION), aliases.get(CHALLENGER)
         if not self._is_bundle_registered:
             champion = self._register_bundle(champion)
+        self.shadow.follow(challenger.version if challenger and challenger.version != self._serving() else None)
         if champion is None or not self._follows:
             return
         if champion.version == self._serving():
@@ -266,19 +249,23 @@ class Deployment:
             log.warning("the bundle at hand is not registered", extra={"reason": error.detail})
         return champion
 
+    def _is_idle(self) -> bool:
+        workers = self.service.workers
+        return workers.admitted < workers.threads
+
     def _serving(self) -> str | None:
         try:
             return self.service.model.version
         except HilumError:
             return None
 
-    def _refused(self, version: str, error: Exception) -> _Refusal:
+    def _refused(self, version: str, error: Exception) -> Refusal:
         if isinstance(error, HilumError):
             reason = error.detail
         else:
             log.error("loading a model failed", exc_info=error)
             reason = "it could not be loaded; the log says why"
-        refusal = _Refusal.after(self._refusal, version, f"{version} cannot be served: {reason}")
+        refusal = Refusal.after(self._refusal, version, rest_s=LOOK_S, words=f"{version} cannot be served: {reason}")
         log.error("the champion cannot be served; another model serves on", extra={"reason": refusal.words})
         return refusal
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hilum.errors import BundleInvalid
-from hilum.imaging.decode import Decode, Limits, decode
+from hilum.imaging.decode import CtSlice, Decode, Limits, decode
 from hilum.inference.bundle import METRICS
 from hilum.inference.input_reference import INPUTS, InputReference
 from hilum.inference.manifest import Manifest
@@ -34,6 +34,10 @@ class SlicePredictor(Protocol):
         decoder: Decode = decode,
     ) -> Prediction:
         """Classifies one encoded slice and finds `similar` look-alikes, or raises `InputRejected`."""
+        ...
+
+    def predict_slice(self, ct_slice: CtSlice) -> Prediction:
+        """Classifies a decoded slice, or raises `NotAChestCt`."""
         ...
 
 

@@ -69,6 +69,7 @@ class PredictionService:
         limits: caps on what is decoded.
         decoders: decode it.
         loaded: set once loading the model has ended, well or not.
+        observe: told of each answer once it is computed, and must return at once; None where nobody wants to know.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class PredictionService:
         self.workers = workers or Workers()
         self.decoders = decoders or Decoders("none")
         self.loaded = threading.Event()
+        self.observe: Callable[[Prediction], None] | None = None
         self._load = load
         self._model: ServedModel | None = None
         self._failure: str | None = None
@@ -194,6 +196,8 @@ class PredictionService:
             return prediction, started_at, time.perf_counter()
 
         prediction, started_at, ended_at = await self.workers.run(work)
+        if self.observe is not None:
+            self.observe(prediction)
         return Answer(
             id=prediction_id,
             predicted_class=prediction.predicted_class,

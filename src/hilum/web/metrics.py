@@ -50,6 +50,12 @@ class Instruments:
         self.serves_champion = Gauge(
             "champion_served", "0 where the champion cannot be loaded and another model serves.", registry=self.registry
         )
+        self.shadow = Gauge(
+            "shadow_answers",
+            "Live slices that the challenger answered too, by whether it said the same; 0 without a challenger.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self.model = Gauge("model_info", "1 for the model that serves.", ("model_version",), registry=self.registry)
         self.drift_psi = Gauge(
             "drift_psi",

@@ -41,7 +41,9 @@ class ModelList(BaseModel):
 
     items: list[ModelAnswer]
     shadow: dict[str, Any] | None = Field(
-        default=None, description="how the challenger's answers compare with those given; null where none is compared"
+        description="how often the challenger would have said otherwise, on this server: `version`, `since`, "
+        "`compared`, `disagreed`, `refused`, `skipped`, `disagreement` with its 95 % interval, `trouble`; null without "
+        "a challenger"
     )
     rollback_to: str | None = Field(description="the champion that `POST /models/rollback` brings back")
 

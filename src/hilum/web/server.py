@@ -250,7 +250,9 @@ def _deployment(settings: Settings, directory: Path) -> Deployment | None:
     if not (settings.history or keys_are_required(settings)):
         return None
     registry = open_registry(state_places(settings), is_audited=settings.audit_log)
-    return Deployment(registry, directory, settings.home, follows=settings.follow_champion)
+    return Deployment(
+        registry, directory, settings.home, follows=settings.follow_champion, shadow_share=settings.shadow_share
+    )
 
 
 def _retraining(settings: Settings) -> Retraining | None:

@@ -27,9 +27,10 @@ def list_models(deployment: DeploymentDep) -> ModelList:
     """Lists the registered models, the newest first, and which of them serves."""
     with _reached():
         found, aliases = deployment.registry.list(), deployment.registry.aliases()
-    champion = aliases.get(CHAMPION)
+    champion, shadow = aliases.get(CHAMPION), deployment.shadow.report
     return ModelList(
         items=[ModelAnswer(**_summary(model, aliases, deployment)) for model in found],
+        shadow=shadow.to_dict() if shadow is not None else None,
         rollback_to=champion.earlier[-1] if champion is not None and champion.earlier else None,
     )
 

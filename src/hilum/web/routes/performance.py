@@ -75,6 +75,7 @@ def _refresh_gauges(context: Context) -> None:
     is_behind = context.deployment is not None and context.deployment.is_behind
     context.instruments.serves_champion.set(0 if is_behind else 1)
     _refresh_drift(context)
+    _refresh_shadow(context)
     try:
         context.instruments.model.clear()
         context.instruments.model.labels(context.service.model.version).set(1)
@@ -83,6 +84,14 @@ def _refresh_gauges(context: Context) -> None:
         context.instruments.is_ready.set(0)
     else:
         context.instruments.is_ready.set(1)
+
+
+def _refresh_shadow(context: Context) -> None:
+    report = context.deployment.shadow.report if context.deployment is not None else None
+    agreed = report.compared - report.disagreed if report is not None else 0
+    counts = {"agreed": agreed, "disagreed": report.disagreed if report is not None else 0}
+    for outcome, count in counts.items():
+        context.instruments.shadow.labels(outcome).set(count)
 
 
 def _refresh_drift(context: Context) -> None:
