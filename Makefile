@@ -9,7 +9,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train install-dev run test fuzz check format lock reference-model gate notebook bench kill-trial cluster container-proof checkov screenshots clean poison-trial
+.PHONY: help install install-train install-dev run test fuzz check format lock reference-model gate notebook bench kill-trial cluster container-proof checkov screenshots clean poison-trial endurance loadtest autoscaling
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,14 +52,14 @@ fuzz: install-dev ## ask every operation of the API 200 valid and 200 invalid re
 	HILUM_SCHEMATHESIS_EXAMPLES=200 $(BIN)/pytest tests/web/test_schemathesis.py
 
 check: install-dev ## lint, types, import contracts
-	$(BIN)/ruff format --check src tests bench scripts notebook
-	$(BIN)/ruff check src tests bench scripts notebook
+	$(BIN)/ruff format --check src tests bench scripts notebook locustfile.py
+	$(BIN)/ruff check src tests bench scripts notebook locustfile.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: install-dev ## format the code
-	$(BIN)/ruff format src tests bench scripts notebook
-	$(BIN)/ruff check --fix src tests bench scripts notebook
+	$(BIN)/ruff format src tests bench scripts notebook locustfile.py
+	$(BIN)/ruff check --fix src tests bench scripts notebook locustfile.py
 
 lock: $(UV) ## renew the lock files from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
@@ -95,6 +95,15 @@ bench: install-dev ## measure serving and training speed (docs/performance.md)
 
 cluster: install-dev ## prove many instances under load: nginx, 3 instances, PostgreSQL and S3 on loopback (4 minutes)
 	$(BIN)/python -m bench.cluster
+
+endurance: install-dev ## kill it 50 times, take its database away, fill its disk, end it, damage a model (15 minutes, as root)
+	$(BIN)/python -m bench.endurance
+
+loadtest: install-dev ## people by Locust: baseline, stress, spike, soak; tables and plots into build/loadtest (6 minutes)
+	$(BIN)/python -m bench.loadtest
+
+autoscaling: install-dev ## choose the autoscaler's settings by simulation of a spike (10 minutes)
+	$(BIN)/python -m bench.autoscaling
 
 container-proof: install-dev ## build and try the images' steps in a clean root, as root and without Docker
 	$(BIN)/hadolint Dockerfile

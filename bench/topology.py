@@ -25,15 +25,32 @@ _BUCKET = "hilum"
 _S3 = {"AWS_ACCESS_KEY_ID": "cluster", "AWS_SECRET_ACCESS_KEY": "cluster", "AWS_REGION": "us-east-1"}
 
 
+def run_command(environment: dict[str, str], *words: str) -> str:
+    """Runs a `hilum` command; what it printed.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    made = subprocess.run([*hilum_command(), *words], env=environment, capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise SystemExit(f"hilum {' '.join(words)} failed: {made.stderr}")
+    return made.stdout.strip()
+
+
 class Instance:
-    """One `hilum serve`, started and ended again as often as one likes."""
+    """One `hilum serve`, started and ended again as often as one likes.
+
+    Attributes:
+        port: where it listens on 127.0.0.1.
+        home: its HILUM_HOME.
+    """
 
     def __init__(self, number: int, environment: dict[str, str], folder: Path) -> None:
         """Prepares it; `environment` has its settings but for port and home."""
         self.port = free_port()
-        self._home = folder / f"instance-{number}"
+        self.home = folder / f"instance-{number}"
         self._log = folder / f"instance-{number}.log"
-        self._environment = environment | {"HILUM_HOME": str(self._home)}
+        self._environment = environment | {"HILUM_HOME": str(self.home)}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -79,6 +96,10 @@ class Instance:
             return 0, b""
         finally:
             connection.close()
+
+    def command(self, *words: str) -> str:
+        """Runs a `hilum` command with its settings; what it printed."""
+        return run_command(self._environment, *words)
 
     @property
     def is_running(self) -> bool:
@@ -138,12 +159,7 @@ class Topology:
 
     def command(self, *words: str) -> str:
         """Runs a `hilum` command against the same state; what it printed."""
-        made = subprocess.run(
-            [*hilum_command(), *words], env=self.environment, capture_output=True, text=True, check=False
-        )
-        if made.returncode:
-            raise SystemExit(f"hilum {' '.join(words)} failed: {made.stderr}")
-        return made.stdout.strip()
+        return run_command(self.environment, *words)
 
     def _start(self, binaries: Path) -> None:
         folder = Path(self._opened.enter_context(TemporaryDirectory(prefix="hilum-cluster-")))

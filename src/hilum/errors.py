@@ -504,6 +504,12 @@ class DatasetUnavailable(ServiceRefused):
     code, title, retry_after = "dataset-unavailable", "The labelled images cannot be reached", 2
 
 
+class DatasetFull(ServiceRefused):
+    """The disk that labelled images are kept on is full; nothing of the upload is kept."""
+
+    code, status, title, retry_after = "dataset-full", 507, "There is no room for labelled images", 60
+
+
 class UploadBatchNotFound(ServiceRefused):
     """No upload has this id."""
 
@@ -630,6 +636,12 @@ class BlobStoreUnavailable(StorageInvalid):
     """The store of images does not answer, or refuses."""
 
     code, title = "blob-store-unavailable", "The store of images cannot be used"
+
+
+class DiskFull(StorageInvalid):
+    """The disk of the database or of the store of bytes is full; what was to be kept is not."""
+
+    code, status, title = "disk-full", 507, "The disk is full"
 
 
 class BlobMissing(StorageInvalid):

@@ -15,7 +15,7 @@ from hilum.cli import main
 from hilum.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("serve", "migrate")
+OURS = ("serve", "worker", "migrate")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 

@@ -44,6 +44,11 @@ def pod(workload: dict[str, Any]) -> dict[str, Any]:
     return spec
 
 
+def instances(overlay: str) -> dict[str, Any]:
+    (found,) = (one for one in of_kind(overlay, "Deployment") if one["metadata"]["name"] == "hilum-serve")
+    return found
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_kubernetes_accepts_every_resource(overlay: str) -> None:
     resources = [document for document in rendered(overlay) if document["kind"] not in CUSTOM]
@@ -53,7 +58,7 @@ def test_kubernetes_accepts_every_resource(overlay: str) -> None:
 
 
 def test_a_wrong_manifest_is_noticed() -> None:
-    (deployment,) = of_kind("aws", "Deployment")
+    deployment = instances("aws")
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(deployment | {"spec": {"replica": 2}}, KUBERNETES, strict=True)
 
@@ -89,14 +94,14 @@ def test_settings_and_commands_are_those_there_are(overlay: str) -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_no_secret_is_written_down(overlay: str) -> None:
     assert of_kind(overlay, "Secret") == []
-    (deployment,) = of_kind(overlay, "Deployment")
+    deployment = instances(overlay)
     given = pod(deployment)["containers"][0].get("env", [])
     assert all("secretKeyRef" in one["valueFrom"] for one in given)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_names_refer_to_what_there_is(overlay: str) -> None:
-    (deployment,) = of_kind(overlay, "Deployment")
+    deployment = instances(overlay)
     labels = deployment["spec"]["template"]["metadata"]["labels"].items()
     names = {(document["kind"], document["metadata"]["name"]) for document in rendered(overlay)}
     for chosen in of_kind(overlay, "Service", "PodDisruptionBudget"):
@@ -126,8 +131,19 @@ def test_the_policy_lets_out_every_pod_and_lets_in_only_to_the_instances(overlay
     assert letting_in == ["hilum-serve"]
 
 
+@pytest.mark.parametrize("overlay", ["aws", "gcp", "azure"])
+def test_a_worker_trains_and_instances_leave_it_to_that(overlay: str) -> None:
+    (worker,) = (one for one in of_kind(overlay, "Deployment") if one["metadata"]["name"] == "hilum-worker")
+    (container,) = pod(worker)["containers"]
+    assert container["args"] == ["worker"]
+    assert ":train-" in container["image"]
+    assert ":serve-" in pod(instances(overlay))["containers"][0]["image"]
+    (settings,) = of_kind(overlay, "ConfigMap")
+    assert settings["data"]["HILUM_WORKER"] == "false"
+
+
 def test_a_pod_has_time_to_drain() -> None:
-    (deployment,) = of_kind("aws", "Deployment")
+    deployment = instances("aws")
     pause = int(pod(deployment)["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
     assert pod(deployment)["terminationGracePeriodSeconds"] > pause + 30, "hilum drains for 30 seconds"
     assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0

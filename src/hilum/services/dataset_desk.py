@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from hilum.errors import DatasetUnavailable, Overloaded, StorageInvalid
+from hilum.errors import DatasetFull, DatasetUnavailable, DiskFull, Overloaded, StorageInvalid
 from hilum.imaging.decode import Decode
 from hilum.services.datasets import Datasets, StoredBatch
 from hilum.services.incoming_upload import IntakeLimits, UploadedPart, UploadListing
@@ -86,6 +86,7 @@ class DatasetDesk:
         Raises:
             LabelInvalid, InputRejected: the upload is refused as a whole, and nothing of it is kept.
             DatasetUnavailable: the database or the store does not answer.
+            DatasetFull: the disk is full.
         """
 
         def work() -> StoredBatch:
@@ -139,6 +140,9 @@ class DatasetDesk:
     async def _run(self, pool: ThreadPoolExecutor, work: Callable[[], Found]) -> Found:
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, work)
+        except DiskFull as error:
+            log.warning("there is no room for labelled images", extra={"reason": error.detail})
+            raise DatasetFull("there is no room for labelled images; nothing of this upload is kept") from error
         except StorageInvalid as error:
             log.warning("the labelled images cannot be reached", extra={"reason": error.detail})
             raise DatasetUnavailable("the labelled images do not answer at present; try again in a moment") from error

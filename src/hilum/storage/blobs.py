@@ -14,7 +14,8 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from hilum.errors import BlobCorrupt, BlobMissing, BlobStoreUnavailable, BlobStoreUnsupported
+from hilum.errors import BlobCorrupt, BlobMissing, BlobStoreUnavailable, BlobStoreUnsupported, DiskFull
+from hilum.storage.fullness import is_about_room
 
 _SCHEMES = ("s3://", "gs://", "az://", "abfs://", "abfss://")
 _FOLDER = "file://"
@@ -59,6 +60,7 @@ class Blobs:
 
         Raises:
             BlobStoreUnavailable: they could not be kept.
+            DiskFull: there is no room for them.
         """
         digest = hashlib.sha256(data).hexdigest()
         self.put_as(digest, data)
@@ -69,11 +71,13 @@ class Blobs:
 
         Raises:
             BlobStoreUnavailable: they could not be kept.
+            DiskFull: there is no room for them.
         """
         try:
             obstore.put(self._store, self._path(digest), data, use_multipart=False)
         except (BaseError, OSError, ValueError) as error:
-            raise BlobStoreUnavailable(f"the bytes could not be kept: {_reason(error)}") from error
+            kind = DiskFull if is_about_room(error) else BlobStoreUnavailable
+            raise kind(f"the bytes could not be kept: {_reason(error)}") from error
 
     def get(self, digest: str) -> bytes:
         """Finds bytes and checks that they are what was kept.

@@ -12,7 +12,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from hilum.errors import DatabaseUnavailable, DatabaseUnsupported
+from hilum.errors import DatabaseUnavailable, DatabaseUnsupported, DiskFull
+from hilum.storage.fullness import is_about_room
 
 _BUSY_MS = 5000
 _TIMEOUT_S = 5
@@ -104,7 +105,8 @@ class Database:
                 with connection.begin():
                     yield connection
         except (DBAPIError, PoolTimeout, OSError) as error:
-            raise DatabaseUnavailable(f"the database cannot be used: {_reason(error)}") from error
+            kind = DiskFull if is_about_room(error) else DatabaseUnavailable
+            raise kind(f"the database cannot be used: {_reason(error)}") from error
 
     def close(self) -> None:
         """Closes every idle connection."""

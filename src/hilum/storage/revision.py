@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hilum.errors import BackupFailed, DatabaseUnavailable
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest migration."""
 
 

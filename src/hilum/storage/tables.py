@@ -98,6 +98,8 @@ class PredictionRow(Base):
     __table_args__ = (
         Index(None, "created_at", "id"),
         Index(None, "predicted_class", "created_at", "id"),
+        Index(None, "decision", "created_at", "id"),
+        Index(None, "model_version", "created_at", "id"),
         Index(None, "image_sha256"),
         Index(None, "kept_sha256"),
     )
