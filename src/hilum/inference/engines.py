@@ -11,6 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from hilum.errors import BundleInvalid
+from hilum.inference.graph_safety import check_graph
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,18 @@ def open_session(graph: Path, *, threads: int) -> onnxruntime.InferenceSession:
     """Loads a graph on the CPU.
 
     Raises:
-        BundleInvalid: ONNX Runtime cannot load it.
+        BundleInvalid: ONNX Runtime cannot load it, or it could do more than compute.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(graph.read_bytes(), options, providers=["CPUExecutionProvider"])
+        data = graph.read_bytes()
+    except OSError as error:
+        raise BundleInvalid(f"{graph.name} cannot be read: {error.strerror}") from error
+    check_graph(data, graph.name)
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise BundleInvalid(f"{graph.name} is not a model ONNX Runtime can load: {error}") from error
