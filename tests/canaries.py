@@ -104,13 +104,13 @@ def canary_webp() -> bytes:
     return _saved("WEBP", lossless=True, xmp=_TEXT)
 
 
-def canary_zip() -> bytes:
+def canary_zip(folder: str = CANARY) -> bytes:
     """Names and comments of a zip, and the slices in it."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.comment = b""
         for name, make in CANARY_FILES.items():
-            archive.writestr(f"{CANARY}/{name}", make())
+            archive.writestr(f"{folder}/{CANARY}-{name}", make())
     return out.getvalue()
 
 

@@ -18,6 +18,7 @@ from canaries import CANARY, CANARY_FILES, canary_dicom, canary_zip
 from hilum.cli import main
 from server_process import RunningServer, running_server
 
+_LISTS = ("/predictions", "/predictions.csv", "/metrics", "/health", "/monitoring/drift", "/dataset", "/dataset/images")
 _TEXT = CANARY[:9].encode()
 
 
@@ -66,6 +67,10 @@ def test_nothing_that_names_a_person_gets_through(
     status, body = post(server, "/predict/batch", "files", (f"{CANARY}.zip", canary_zip()), (CANARY, canary_dicom()))
     assert status == 200
     seen.append(body)
+    for path, expected in (("/predict/study", 200), ("/upload-data", 201)):
+        status, body = post(server, path, "files", (f"{CANARY}.zip", canary_zip(folder="normal")))
+        assert status == expected, body
+        seen.append(body)
     refused = canary_dicom(preamble=CANARY.encode().ljust(128, b"\x00"))
     for data in (refused, canary_dicom({0x00080060: ("CS", CANARY[:16])}), canary_dicom()[:-900], CANARY.encode()):
         status, body = post(server, "/predict", "file", (CANARY, data))
@@ -76,7 +81,7 @@ def test_nothing_that_names_a_person_gets_through(
             status, body = server.get(f"/predictions/{one}{path}")
             assert status == 200, path
             seen.append(body)
-    seen += [server.get(path)[1] for path in ("/predictions", "/predictions.csv", "/metrics", "/health")]
+    seen += [server.get(path)[1] for path in _LISTS]
     monkeypatch.setenv("HILUM_HOME", str(home))
     backup, events = tmp_path / "backup.tar", tmp_path / "events.jsonl"
     assert CliRunner().invoke(main, ["db", "backup", str(backup)]).exit_code == 0

@@ -7,7 +7,6 @@ import io
 import numpy as np
 
 from hilum.errors import HounsfieldMissing, ImageNotKept, InputRejected, PredictionNotFound
-from hilum.imaging.decode import decode
 from hilum.imaging.dicom import read_hounsfield
 from hilum.imaging.formats import recognise
 from hilum.inference.explain import encode_png, grey_picture
@@ -43,7 +42,7 @@ async def slice_png(service: PredictionService, history: History | None, predict
             return await _from_memory(service, prediction_id, side)
         except PredictionNotFound:
             raise error from None
-    limits = service.limits
+    decode, limits = service.decoders.decode, service.limits
 
     def draw() -> bytes:
         return encode_png(grey_picture(decode(data, limits=limits).pixels, max_side=side))
