@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from hilum.inference.input_reference import INPUTS, InputReference
 from hilum.inference.predictor import Predictor
 from hilum.services.drift_monitor import DriftMonitor
 from hilum.web.app import create_app
+from hilum.web.metrics import Instruments
 
 _N = 60
 
@@ -111,3 +113,12 @@ def test_statistics_are_those_of_the_grey_values() -> None:
     assert found["short_side"] == min(pixels.shape)
     as_float = statistics_of(pixels.astype(np.float32), body)
     assert as_float == pytest.approx(found, abs=1)
+
+
+def test_every_metric_is_documented() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text()
+    told = set(re.findall(r"^\| `([a-z_]+)` \|", documented, re.MULTILINE))
+    found = {family.name for family in Instruments().registry.collect()}
+    own = {name for name in found if not name.startswith("process_")}
+    assert {name for name in own if name not in told and f"{name}_total" not in told} == set()
+    assert {name.removesuffix("_total") for name in told - {*STATISTICS, "predicted_class"}} <= found
