@@ -262,6 +262,40 @@ def test_too_few_images_are_said_to_be(datasets: Datasets, files: list[IncomingF
     assert all(split == "train" for _, split in counted(datasets))  # nothing was set aside for it
 
 
+def test_a_new_class_with_too_few_images_waits_and_stops_nothing(datasets: Datasets) -> None:
+    add(datasets, many(100, 3, split="test"))
+    add(datasets, many(200, 6))
+    add(datasets, incoming((drawn_png(1), "hamartoma")))
+    assert datasets.snapshot().class_names == CLASSES
+    assert "class-too-small" in {finding.code for finding in datasets.overview().findings}
+    add(datasets, incoming(*((drawn_png(seed), "hamartoma") for seed in range(2, 6))))
+    assert datasets.snapshot().class_names == ("adenocarcinoma", "hamartoma", "normal")
+    assert "class-too-small" not in {finding.code for finding in datasets.overview().findings}
+
+
+def test_a_class_of_two_patients_does_not_halve_the_set(datasets: Datasets) -> None:
+    add(datasets, many(100, 10))
+    for patient in ("p1", "p2"):
+        seeds = range(1, 5) if patient == "p1" else range(5, 9)
+        add(datasets, incoming(*((drawn_png(seed), "hamartoma") for seed in seeds), group=patient))
+
+    frozen = datasets.snapshot()
+    held = [image for image in frozen.images if image.split == "test"]
+    assert len(held) == 4
+    assert {image.class_name for image in held} == set(CLASSES)
+    assert "hamartoma" in frozen.class_names  # which is learnt, and told to be untested
+    assert "class-not-tested" in {finding.code for finding in datasets.overview().findings}
+
+
+def test_a_tested_class_that_has_too_few_images_is_named(datasets: Datasets) -> None:
+    add(datasets, many(100, 2, split="test"))
+    add(datasets, many(200, 5))
+    add(datasets, incoming((drawn_png(1), "hamartoma"), split="test"))
+    add(datasets, incoming((drawn_png(2), "hamartoma")))
+    with pytest.raises(TrainingDataInsufficient, match="class hamartoma is tested and has 1 images"):
+        datasets.snapshot()
+
+
 def test_every_batch_is_found_again_and_stands_in_the_audit_log(datasets: Datasets, database_url: str) -> None:
     batch = datasets.add(many(1, 2), source="upload", takes_new_classes=True, actor="3f9a02c1")
     database = Database(database_url)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hilum.services.label_next import Suggestion, UnlabelledPrediction, suggest
+from hilum.services.snapshots import too_small_classes
 from hilum.storage import dataset_snapshots, labelled_images, predictions
 from hilum.storage.database import Database
-from hilum.storage.labelled_images import ClassCount
+from hilum.storage.labelled_images import ClassCount, StoredImage
 
 _LOOKED_AT, _SUGGESTED = 1000, 12
 _FEW_GROUPS, _MOST_UNEVEN = 10, 5.0
@@ -58,6 +59,7 @@ def overview(database: Database) -> Overview:
         waiting = labelled_images.reason_counts(connection, "quarantined")
         noted = labelled_images.reason_counts(connection, "accepted")
         quarantined = labelled_images.count(connection, status="quarantined")
+        images = labelled_images.accepted(connection)
         newest = dataset_snapshots.newest_sequence(connection) or 0
         since = labelled_images.count(connection, status="accepted", after=newest)
         unlabelled = predictions.unlabelled(connection, limit=_LOOKED_AT)
@@ -67,7 +69,11 @@ def overview(database: Database) -> Overview:
         for one in unlabelled
         if one.image_sha256 not in labelled
     ]
-    found = (*_about_classes(counts, groups), *_about_labels(quarantined, waiting, noted))
+    found = (
+        *_about_small_classes(images),
+        *_about_classes(counts, groups),
+        *_about_labels(quarantined, waiting, noted),
+    )
     order = {"error": 0, "warning": 1, "note": 2}
     return Overview(
         classes=tuple(sorted({row.class_name for row in counts})),
@@ -77,6 +83,13 @@ def overview(database: Database) -> Overview:
         findings=tuple(sorted(found, key=lambda finding: order[finding.severity])),
         label_next=suggest(candidates, _SUGGESTED),
     )
+
+
+def _about_small_classes(images: Sequence[StoredImage]) -> Iterator[DatasetFinding]:
+    for name, count in too_small_classes(images).items():
+        yield DatasetFinding(
+            "class-too-small", "warning", f"{name} has {count} images: too few, so that training leaves it out for now."
+        )
 
 
 def _about_classes(counts: Sequence[ClassCount], groups: Mapping[str, int]) -> Iterator[DatasetFinding]:

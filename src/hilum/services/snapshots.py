@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,25 +23,31 @@ SOURCE = "labelled-images"
 
 _MANIFEST = "manifest.json"
 _LEAST_CLASSES, _LEAST_GROUPS, _LEAST_IMAGES = 2, 2, 5
+_LEAST_GROUPS_TO_SPLIT = 3
+"""Of a class, before a test set is set aside: it takes one group of so many at the most."""
 
 
 def freeze(database: Database) -> Snapshot:
     """Freezes the accepted images; it is on disk when this returns.
 
-    Where there is no test set yet, a grouped part is set aside first, for good.
+    Where there is no test set yet, a grouped part is set aside first, for good. A class that has no test images and
+    too few others is left out until it has more: one image of a new class must not stop all training.
 
     Raises:
-        TrainingDataInsufficient: there are too few images, classes or groups.
+        TrainingDataInsufficient: there are too few classes, or too few images of one that is tested.
         DatabaseUnavailable: the database does not answer.
     """
     with database.writing() as connection:
         last_sequence = labelled_images.lock(connection)
         images = labelled_images.accepted(connection)
         if not any(image.split == "test" for image in images):
-            _require_enough(images)
-            labelled_images.hold_out(connection, _set_aside(images))
+            ready = _of_classes(images, *_sufficient(images, least_groups=_LEAST_GROUPS_TO_SPLIT))
+            _require_classes(ready)
+            labelled_images.hold_out(connection, _set_aside(ready))
             images = labelled_images.accepted(connection)
-        _require_enough([image for image in images if image.split == "train"])
+        tested = {image.class_name for image in images if image.split == "test"}
+        images = _of_classes(images, *tested, *_sufficient(images))
+        _require_enough(images)
         made = _frozen(images, last_sequence)
         found = dataset_snapshots.find(connection, made.digest)
         if found is None:
@@ -139,22 +145,47 @@ def _set_aside(images: Sequence[StoredImage]) -> list[uuid.UUID]:
     return [image.id for image, record in zip(images, divided.records, strict=True) if record.split == "test"]
 
 
-def _require_enough(images: Sequence[StoredImage]) -> None:
+def too_small_classes(images: Sequence[StoredImage]) -> dict[str, int]:
+    """Classes with too few images to learn from and none to be tested on, with how many they have."""
+    trained = Counter(image.class_name for image in images if image.split == "train")
+    tested = {image.class_name for image in images if image.split == "test"}
+    return {name: trained[name] for name in sorted(set(trained) - tested - set(_sufficient(images)))}
+
+
+def _sufficient(images: Sequence[StoredImage], *, least_groups: int = _LEAST_GROUPS) -> list[str]:
+    """Classes with enough images, of enough groups, to learn from."""
     groups: dict[str, set[str]] = defaultdict(set)
-    counts: dict[str, int] = defaultdict(int)
+    counts = Counter(image.class_name for image in images if image.split == "train")
     for image in images:
-        groups[image.class_name].add(image.group_name)
-        counts[image.class_name] += 1
-    if len(groups) < _LEAST_CLASSES:
+        if image.split == "train":
+            groups[image.class_name].add(image.group_name)
+    return [name for name in groups if counts[name] >= _LEAST_IMAGES and len(groups[name]) >= least_groups]
+
+
+def _of_classes(images: Sequence[StoredImage], *names: str) -> list[StoredImage]:
+    return [image for image in images if image.class_name in names]
+
+
+def _require_classes(images: Sequence[StoredImage]) -> None:
+    found = len({image.class_name for image in images})
+    if found < _LEAST_CLASSES:
         raise TrainingDataInsufficient(
-            f"{len(images)} images of {len(groups)} classes may be trained on; at least {_LEAST_CLASSES} classes are "
-            "needed",
+            f"{found} classes have at least {_LEAST_IMAGES} images of {_LEAST_GROUPS} patients or series (of "
+            f"{_LEAST_GROUPS_TO_SPLIT} where there is no test set yet) to train on; {_LEAST_CLASSES} are needed",
             limit=_LEAST_CLASSES,
-            actual=len(groups),
+            actual=found,
         )
-    for name in sorted(groups):
-        if counts[name] < _LEAST_IMAGES or len(groups[name]) < _LEAST_GROUPS:
+
+
+def _require_enough(images: Sequence[StoredImage]) -> None:
+    _require_classes(images)
+    sufficient = _sufficient(images)
+    for name in sorted({image.class_name for image in images}):
+        if name not in sufficient:
+            count = sum(image.class_name == name and image.split == "train" for image in images)
             raise TrainingDataInsufficient(
-                f"class {name} has {counts[name]} images of {len(groups[name])} patients or series to train on; "
-                f"at least {_LEAST_IMAGES} of {_LEAST_GROUPS} are needed"
+                f"class {name} is tested and has {count} images to train on; at least {_LEAST_IMAGES} of "
+                f"{_LEAST_GROUPS} patients or series are needed",
+                limit=_LEAST_IMAGES,
+                actual=count,
             )
