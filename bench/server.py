@@ -15,7 +15,7 @@ from types import TracebackType
 
 import psutil
 
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 180
 _POLL_S = 0.005
 
 

@@ -22,6 +22,7 @@ from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.logs import log_config
 from hilum.services.reference import reference_bundle
 from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare
+from hilum.web.memory import give_large_blocks_back
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,6 +171,7 @@ def build_app(settings: Settings) -> FastAPI:
 
     logging.config.dictConfig(log_config(settings.log_level))
     cv2.setNumThreads(1)
+    give_large_blocks_back()
     directory = settings.model or reference_bundle()
     workers = Workers(
         threads=settings.threads, max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_ms / 1000
