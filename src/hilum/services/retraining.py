@@ -89,6 +89,10 @@ class Retraining:
     def start(self) -> None:
         """Nothing needs to be started."""
 
+    def end_streams(self) -> None:
+        """Ends every `watch`: whoever watches asks another server, or this one once it runs again."""
+        self._closing.set()
+
     def close(self) -> None:
         """Ends the streams, and closes the connections."""
         self._closing.set()

@@ -29,6 +29,7 @@ from hilum.web.access_table import check_table
 from hilum.web.admission import AdmissionGuard
 from hilum.web.auth import AccessGuard, check_route
 from hilum.web.dependencies import Context
+from hilum.web.draining import when_stopping
 from hilum.web.metrics import Instruments
 from hilum.web.middleware import RequestGuard, RequestRecorder
 from hilum.web.problems import install_problem_handlers
@@ -111,6 +112,8 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         others = (tracing, drift, automation, service, history, audit, access, retraining, supervisor, deployment)
         parts = [part for part in (*others, datasets) if part is not None]
+        if retraining is not None:
+            when_stopping(retraining.end_streams)
         for part in parts:
             part.start()
         yield

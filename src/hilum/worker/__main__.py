@@ -11,7 +11,9 @@ import uuid
 from contextlib import closing
 
 from hilum.logs import log_config
-from hilum.services.state import StatePlaces
+from hilum.services.datasets import Datasets
+from hilum.services.registry import open_registry
+from hilum.services.state import LABELLED, StatePlaces
 from hilum.settings import Settings
 
 
@@ -24,11 +26,24 @@ def main() -> None:
     run_id, owner = sys.argv[-2:]
     settings = Settings()
     logging.config.dictConfig(log_config(settings.log_level))
-    from hilum.worker.execution import execute  # loads Keras and DBOS
+    from hilum.worker.execution import execute  # loads DBOS
+    from hilum.worker.run_steps import RunSteps  # loads Keras
 
     places = StatePlaces(settings.home, settings.database_url, settings.blobs_url)
-    with closing(places.open_database()) as database:
-        execute(database, places, uuid.UUID(run_id), owner, is_audited=settings.audit_log)
+    with (
+        closing(places.open_database()) as database,
+        closing(
+            Datasets(places.open_database(), places.open_blobs(LABELLED), is_audited=settings.audit_log)
+        ) as datasets,
+        closing(open_registry(places, is_audited=settings.audit_log)) as registry,
+    ):
+        execute(
+            database,
+            places,
+            uuid.UUID(run_id),
+            owner,
+            lambda run, ledger, folder: RunSteps(run, ledger, datasets, registry, folder),
+        )
     logging.shutdown()
     os._exit(0)  # TensorFlow's and DBOS's threads have nothing left to do
 

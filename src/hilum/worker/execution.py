@@ -6,20 +6,19 @@ import logging
 import os
 import shutil
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from hilum.errors import HilumError, LeaseLost, RunCancelled
-from hilum.services.datasets import Datasets
-from hilum.services.registry import open_registry
 from hilum.services.run_ledger import RunLedger
 from hilum.services.run_rules import RunStatus
-from hilum.services.state import LABELLED, StatePlaces
+from hilum.services.state import StatePlaces
 from hilum.storage import training_runs
 from hilum.storage.database import Database
-from hilum.worker.run_steps import RunSteps
+from hilum.storage.training_runs import StoredRun
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +30,49 @@ _VERSION = "1"
 _LEASE_LOST = 4
 
 
-def execute(database: Database, places: StatePlaces, run_id: uuid.UUID, owner: str, *, is_audited: bool) -> None:
+class Steps(Protocol):
+    """What a run does; each step may be done again after a kill."""
+
+    @property
+    def run(self) -> StoredRun:
+        """The run."""
+        ...
+
+    @property
+    def ledger(self) -> RunLedger:
+        """Of the run's row."""
+        ...
+
+    def lay_out(self) -> None:
+        """Lays the snapshot out."""
+        ...
+
+    def train(self) -> None:
+        """Makes a bundle."""
+        ...
+
+    def compare(self) -> dict[str, Any]:
+        """Reports on it."""
+        ...
+
+    def register(self, report: dict[str, Any]) -> str:
+        """Keeps it and returns its version."""
+        ...
+
+    def decide(self, version: str, report: dict[str, Any]) -> str:
+        """Ends the run and returns its status."""
+        ...
+
+    def tidy(self) -> None:
+        """Removes what nobody needs any more."""
+        ...
+
+
+StepsOf = Callable[[StoredRun, RunLedger, Path], Steps]
+"""Makes a run's steps; the folder is the run's own, and whole after a kill."""
+
+
+def execute(database: Database, places: StatePlaces, run_id: uuid.UUID, owner: str, steps_of: StepsOf) -> None:
     """Carries a run to its end; where an earlier process was killed, from the step that had not ended.
 
     Args:
@@ -39,7 +80,7 @@ def execute(database: Database, places: StatePlaces, run_id: uuid.UUID, owner: s
         places: where state lies.
         run_id: of the run.
         owner: of the lease on it.
-        is_audited: what changes gets its event in the audit log.
+        steps_of: makes what it does.
 
     Raises:
         DatabaseUnavailable: the state does not answer.
@@ -52,10 +93,7 @@ def execute(database: Database, places: StatePlaces, run_id: uuid.UUID, owner: s
     _tidy_others(folder)
     folder.mkdir(parents=True, exist_ok=True)
     ledger = RunLedger(database, run, owner)
-    datasets = Datasets(places.open_database(), places.open_blobs(LABELLED), is_audited=is_audited)
-    registry = open_registry(places, is_audited=is_audited)
-    steps = RunSteps(run, ledger, datasets, registry, folder)
-    workflow = _workflow(steps)
+    workflow = _workflow(steps_of(run, ledger, folder))
     DBOS(config=_config(places))
     DBOS.launch()
     try:
@@ -63,11 +101,9 @@ def execute(database: Database, places: StatePlaces, run_id: uuid.UUID, owner: s
         _end_if_forgotten(database, ledger, run_id)
     finally:
         DBOS.destroy(workflow_completion_timeout_sec=0)
-        datasets.close()
-        registry.close()
 
 
-def _workflow(steps: RunSteps) -> Any:
+def _workflow(steps: Steps) -> Any:
     """The workflow over `steps`. Each step's outcome is kept; an error that ended a run ends it again when replayed."""
 
     @DBOS.workflow(name="retrain")
