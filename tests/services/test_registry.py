@@ -24,10 +24,12 @@ from hilum.inference.predictor import Predictor
 from hilum.services.audit_log import export, verify
 from hilum.services.bundle_store import BUNDLES
 from hilum.services.registry import CHALLENGER, CHAMPION, Registry
+from hilum.storage import training_runs
 from hilum.storage.blobs import folder_url, open_blobs
 from hilum.storage.database import Database
 from hilum.storage.schema import upgrade
 from tiny_bundle import write_tiny_bundle
+from training_run_samples import stored_run
 
 VERSIONS = ("tiny-a", "tiny-b", "tiny-c")
 
@@ -236,6 +238,20 @@ def test_a_promoted_challenger_is_one_no_longer(kept: Kept) -> None:
     kept.registry.challenge("tiny-c")
     kept.registry.challenge(None)
     assert set(kept.registry.aliases()) == {CHAMPION}
+
+
+def test_a_promotion_approves_the_run_that_waits_for_it(kept: Kept) -> None:
+    kept.register_all()
+    waiting = stored_run(1, status="awaiting-approval", model_version="tiny-b", active_slot=None)
+    refused = stored_run(2, status="refused", model_version="tiny-c", active_slot=None)
+    with kept.database.writing() as connection:
+        for run in (waiting, refused):
+            training_runs.add(connection, run)
+    for version in ("tiny-b", "tiny-c"):
+        kept.registry.promote(version, actor="cli")
+    with kept.database.reading() as connection:
+        found = [training_runs.find(connection, run.id) for run in (waiting, refused)]
+    assert [run.status for run in found if run is not None] == ["promoted", "refused"]
 
 
 def test_promotions_at_once_follow_one_another(kept: Kept) -> None:

@@ -222,6 +222,16 @@ class Datasets:
             newest = dataset_snapshots.newest_sequence(connection) or 0
             return labelled_images.count(connection, status="accepted", after=newest)
 
+    def image_ids(self, digests: Sequence[str]) -> dict[str, str]:
+        """Ids of accepted images by sha256, of those that are there.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer.
+        """
+        with self._database.reading() as connection:
+            found = labelled_images.accepted_twins(connection, digests)
+        return {digest: str(image_id) for digest, image_id in found.items()}
+
     def snapshot(self) -> Snapshot:
         """Freezes what may be trained on; it is on disk when this returns.
 

@@ -13,7 +13,7 @@ from hilum.errors import BundleInvalid, ChampionMoved, ModelConflict, ModelNotFo
 from hilum.services.audit_log import PROMOTE, NewEvent
 from hilum.services.bundle_store import BUNDLES, BundleStore, read_contents
 from hilum.services.state import StatePlaces
-from hilum.storage import models
+from hilum.storage import models, training_runs
 from hilum.storage.audit_log import append
 from hilum.storage.blobs import Blobs
 from hilum.storage.database import Database
@@ -183,7 +183,7 @@ class Registry:
             return is_first
 
     def promote(self, version: str, *, actor: str, expected: str | None = None) -> Alias:
-        """Makes a model the champion; every server swaps to it within seconds.
+        """Makes a model the champion; every server swaps to it within seconds, and its run, if it waits, is approved.
 
         Args:
             version: of the model; where it is the champion already nothing happens.
@@ -208,6 +208,7 @@ class Registry:
             challenger = models.find_alias(connection, CHALLENGER, to_move=True)
             if challenger is not None and challenger.version == version:
                 models.unpoint(connection, CHALLENGER)
+            training_runs.approve(connection, version)
             self._note(connection, NewEvent(PROMOTE, actor, version, _details(now, model.report)))
             return moved
 

@@ -153,6 +153,12 @@ def end(connection: Connection, run_id: uuid.UUID, owner: str | None, status: st
     return connection.execute(statement.values(ended | dict(values))).rowcount == 1
 
 
+def approve(connection: Connection, model_version: str) -> None:
+    """Ends the run that made a model and awaits approval: a person promoted it."""
+    is_meant = (TrainingRunRow.model_version == model_version) & (TrainingRunRow.status == "awaiting-approval")
+    connection.execute(update(TrainingRunRow).where(is_meant).values(status="promoted"))
+
+
 def request_cancel(connection: Connection, run_id: uuid.UUID, now: datetime) -> None:
     """Notes that an active run is to be cancelled; asked again, the first time counts. Nobody's run ends at once."""
     wanted = (TrainingRunRow.id == run_id, TrainingRunRow.active_slot == ACTIVE)

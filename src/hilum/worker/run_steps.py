@@ -96,6 +96,7 @@ class RunSteps:
             self.registry.fetch(champion.version),
             self._bundle,
             manifest,
+            image_ids=self.datasets.image_ids([record.sha256 for record in manifest.records]),
             progress=lambda share: self.ledger.report("compare", share),
         )
         return {**compared.to_dict(), "champion_version": champion.version}
