@@ -9,7 +9,7 @@ DATA ?= $(or $(HILUM_DATA),../shared/data)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train install-dev run test fuzz check format lock reference-model gate notebook bench kill-trial cluster container-proof checkov screenshots clean poison-trial endurance loadtest autoscaling
+.PHONY: help install install-train install-dev run test fuzz check format lock reference-model gate notebook bench kill-trial cluster container-proof checkov screenshots clean poison-trial swap-trial endurance loadtest autoscaling
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -126,6 +126,9 @@ kill-trial: install-dev ## kill worker and server at 30 points of training runs 
 	$(BIN)/python -m bench.kill_trial --kills 30
 poison-trial: install-dev ## let uploads with flipped labels try the promotion gate (about 4 minutes on 2 cores)
 	$(BIN)/python -m bench.poison
+
+swap-trial: install-dev ## swap models under load, and count failed requests and answers of no model (about 3 minutes)
+	$(BIN)/python -m bench.swap
 
 screenshots: install-dev ## take the README's picture of the page
 	$(BIN)/python scripts/screenshots.py
