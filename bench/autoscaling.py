@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures unless told to take the last measurement, simulates, prints the table and writes the choice."""
     options = _parser().parse_args(arguments)
     about = machine.description()
-    measured = json.loads(RESULT.read_text())["measured"] if options.again else _measure()
+    measured = json.loads(options.again.read_text())["results"]["measured"] if options.again else _measure()
+    if options.ready_s is not None:
+        measured |= {"ready_s": options.ready_s}
     kind = PodKind(measured["services_s"], start_s=measured["ready_s"] + _OTHER_START_S)
     load = Load(round(2 * kind.threads * _UTILISATION / fmean(kind.services_s), 1))
     grid = list(_grid())
@@ -152,7 +154,8 @@ def _table(rows: Sequence[dict[str, Any]], chosen: dict[str, Any], load: Load, k
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.autoscaling", description=__doc__)
-    parser.add_argument("--again", action="store_true", help="take the measurement that the result file holds")
+    parser.add_argument("--again", type=Path, help="JSON file of an earlier run: take its measurement")
+    parser.add_argument("--ready-s", type=float, help="start to ready, where this machine is too busy to measure it")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--result", type=Path, default=RESULT, help="where the choice is written")
     parser.add_argument("--out", type=Path, help="JSON file")

@@ -48,7 +48,7 @@ _COPY_POSTGRESQL = f"""WITH patterns AS MATERIALIZED
 {_INTO} SELECT {_COPIED}, gen_random_uuid(),
 timestamptz '2026-01-01 00:00:00+00' + make_interval(secs => 10 * n),
 md5(random()::text) || md5(random()::text), :model
-FROM generate_series({_PATTERNS}, :rows) AS n JOIN patterns ON pattern = n % {_PATTERNS}"""
+FROM generate_series({_PATTERNS}, :rows) AS n JOIN patterns ON pattern = mod(n, {_PATTERNS})"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.databases:
             with _database(name, Path(folder) / name) as environment:
                 results["databases"][name] = _measure(environment, Path(folder) / name, options)
+                print(f"{name}: {results['databases'][name]}", file=sys.stderr)
     worst = max(found["median_ms"] for asked in results["databases"].values() for found in asked["questions"].values())
     results["worst_median_ms"] = worst
     report("long-history", about, results, _table(results), options.out)

@@ -20,7 +20,7 @@ from tests.postgresql_server import PostgresqlServer, find_binaries, postgresql_
 from bench.nginx import Nginx
 from bench.server import free_port, hilum_command
 
-_START_TIMEOUT_S = 120.0
+_START_TIMEOUT_S = 300.0
 _BUCKET = "hilum"
 _S3 = {"AWS_ACCESS_KEY_ID": "cluster", "AWS_SECRET_ACCESS_KEY": "cluster", "AWS_REGION": "us-east-1"}
 
