@@ -130,7 +130,7 @@ poison-trial: install-dev ## let uploads with flipped labels try the promotion g
 swap-trial: install-dev ## swap models under load, and count failed requests and answers of no model (about 3 minutes)
 	$(BIN)/python -m bench.swap
 
-screenshots: install-dev ## take the README's picture of the page
+screenshots: install-dev ## take pictures of every page into build/screenshots, and the README's
 	$(BIN)/python scripts/screenshots.py
 
 clean: ## remove what was installed and built

@@ -73,7 +73,8 @@ def test_a_zip_with_a_folder_a_class_is_added_and_a_contradiction_waits(page: Pa
     doubt = page.locator(".doubt")
     expect(doubt).to_have_count(1)
     expect(doubt.locator(".reasons")).to_contain_text("normal")
-    expect(doubt.locator("img").first).to_be_visible()
+    expect(doubt.locator("img")).to_have_count(2)  # the two that contradict each other, side by side
+    expect(doubt.get_by_alt_text("The image it is compared with")).to_be_visible()
 
 
 def test_what_waits_is_relabelled_and_released_or_deleted(page: Page) -> None:

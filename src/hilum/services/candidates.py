@@ -22,7 +22,7 @@ class Candidate:
         group: the same, or a made-up name; that of the images it joins in the end.
         image_id: of its row, or of the stored one it repeats.
         kept_sha256: of the copy of its pixels, once that is kept.
-        reasons: objects of `code` and `detail`, the gravest first.
+        reasons: objects of `code`, `detail` and perhaps `image_id` of the other image, the gravest first.
         alike: images it must not be parted from.
     """
 
@@ -51,10 +51,11 @@ class Candidate:
         """The first reason's."""
         return self.reasons[0]["code"] if self.reasons else None
 
-    def turn(self, status: Status, code: str, detail: str) -> None:
-        """Becomes `status` for a reason."""
+    def turn(self, status: Status, code: str, detail: str, *, other: uuid.UUID | None = None) -> None:
+        """Becomes `status` for a reason; `other` is the image that contradicts it."""
         self.status = status
-        self.reasons.insert(0, {"code": code, "detail": detail})
+        shown = {"image_id": str(other)} if other is not None else {}
+        self.reasons.insert(0, {"code": code, "detail": detail} | shown)
         if self.entry is not None:
             self.entry.status = status
 

@@ -180,11 +180,12 @@ class Intake:
     def _conflict(self, candidate: Candidate, others: list[PoolEntry], what: str) -> None:
         """Quarantines an image whose label another contradicts, and that other where it came in the same batch."""
         names = ", ".join(sorted({other.class_name for other in others}))
-        candidate.turn("quarantined", "label-conflict", f"{what} came as {names} too")
+        candidate.turn("quarantined", "label-conflict", f"{what} came as {names} too", other=others[0].id)
         for other in others:
             twin = self._of_entry.get(other.id)
             if twin is not None and twin.status == "accepted":
-                twin.turn("quarantined", "label-conflict", f"{what} came as {candidate.class_name} too")
+                detail = f"{what} came as {candidate.class_name} too"
+                twin.turn("quarantined", "label-conflict", detail, other=candidate.image_id)
 
     def _look_at(self, candidate: Candidate) -> None:
         """Asks what the served model and the classes say."""

@@ -83,6 +83,7 @@ class ReasonAnswer(BaseModel):
 
     code: str
     detail: str
+    image_id: str | None = Field(default=None, description="of the other image, where two contradict each other")
 
 
 class ImageAnswer(BaseModel):

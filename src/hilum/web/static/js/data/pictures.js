@@ -11,5 +11,5 @@ export function picture({ id, is_kept: isKept }, side, alt = "") {
   return image;
 }
 
-/** A reason in words, whether it comes as words or as `{code, detail}`. */
-export const reasonWords = (reason) => (typeof reason === "string" ? reason : reason.detail || reason.code);
+/** A reason `{code, detail}` in words. */
+export const reasonWords = ({ code, detail }) => detail || code;

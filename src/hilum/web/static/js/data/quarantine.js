@@ -7,16 +7,15 @@ import { className, count, moment, sentence } from "../words.js";
 import { picture, reasonWords } from "./pictures.js";
 
 const PAGE = 24;
-const IMAGE_ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 let next = null;
 let classes = [];
 let changed = () => {};
 
 export const onRelease = (listener) => { changed = listener; };
 
-/** The image a reason speaks of, beside the one it is about. */
+/** The image that contradicts this one, to stand beside it. */
 function otherPicture(image) {
-  const named = image.reasons.map((reason) => reason.image_id ?? IMAGE_ID.exec(reasonWords(reason))?.[0]).find((id) => id && id !== image.id);
+  const named = image.reasons.map((reason) => reason.image_id).find((id) => id && id !== image.id);
   return named ? picture({ id: named }, 256, "The image it is compared with") : null;
 }
 

@@ -8,6 +8,7 @@ const KINDS = { accepted: ["Accepted", "good"], duplicate: ["Known already", ""]
 const MOST_LINES = 500;
 
 let sending = null;
+let line = Promise.resolve();
 let ended = () => {};
 
 export const onUploadEnd = (listener) => { ended = listener; };
@@ -67,13 +68,18 @@ class Report {
   }
 }
 
-async function take(files) {
-  if (!files.length || sending) return;
+/** Files given while others are sent wait for their turn, with what is said of them now. */
+function take(files) {
+  if (!files.length) return;
+  const said = { label: element("label").value.trim(), group: element("group").value.trim(), new_classes: element("new-classes").checked ? "true" : "" };
+  line = line.then(() => sendAll(files, said));
+}
+
+async function sendAll(files, said) {
   sending = new AbortController();
   const { signal } = sending;
   const report = new Report(files.length);
   report.show();
-  const said = { label: element("label").value.trim(), group: element("group").value.trim(), new_classes: element("new-classes").checked ? "true" : "" };
   await send(files, said, { signal, reported: (some, found) => report.take(some, found), refused: (some, problem) => report.refuse(some, problem) });
   if (signal.aborted) setText("report-words", `Stopped: ${report.sent.toLocaleString("en")} of ${count(report.total, "file")} sent`);
   sending = null;

@@ -94,13 +94,20 @@ function turnPage(cursor) {
 
 const option = (name) => make("option", { value: name, text: className(name) });
 
-async function offerClasses() {
-  let names = [];
+/** Classes of the served model, or of the newest answer where it says none. */
+async function classes() {
   try {
-    names = (await measuredPerformance()).class_names ?? [];
+    const { class_names: names } = await measuredPerformance();
+    if (names) return names;
+    const { predictions } = await getJson("/predictions", { limit: 1 });
+    return Object.keys(predictions[0]?.answer.probabilities ?? {});
   } catch {
-    names = [];
+    return [];
   }
+}
+
+async function offerClasses() {
+  const names = await classes();
   const asked = new URLSearchParams(location.search);
   for (const id of ["predicted_class", "confirmed_class"]) {
     const own = asked.get(id);
