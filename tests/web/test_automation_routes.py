@@ -101,3 +101,14 @@ def test_a_database_that_does_not_answer_is_said(tiny_bundle: Path) -> None:
     with TestClient(app, base_url="http://localhost") as client:
         for answer in (client.get("/automation"), client.put("/automation", json={})):
             assert (answer.status_code, answer.json()["code"]) == (503, "training-unavailable")
+
+
+def test_pages_of_allowed_origins_may_use_every_method(tiny_bundle: Path) -> None:
+    origin = "https://viewer.example"
+    app = create_app(tiny_service(tiny_bundle), allowed_hosts=HOSTS, allowed_origins=frozenset({origin}))
+    with TestClient(app, base_url="http://localhost") as client:
+        for method, path in (("PUT", "/automation"), ("DELETE", "/dataset/images/1"), ("POST", "/predict")):
+            headers = {"origin": origin, "access-control-request-method": method}
+            asked = client.options(path, headers=headers)
+            assert asked.status_code == 200
+            assert method in asked.headers["access-control-allow-methods"]

@@ -164,7 +164,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=sorted(allowed_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
