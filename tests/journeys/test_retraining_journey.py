@@ -39,7 +39,7 @@ def _spread(folder: Path, count: int) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def weak_champion(reference_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that learnt from a handful of real slices: one that more of them make better."""
+    """A model that learnt from a handful of real slices: one that more of them change."""
     from hilum.training.pipeline import TrainingSettings, train
 
     root = tmp_path_factory.mktemp("few") / "few"
@@ -121,7 +121,7 @@ def test_from_an_upload_to_another_answer_and_back(
     database = Database(database_url)
     upgrade(database)
     database.close()
-    settings = {"HILUM_DATABASE_URL": database_url, "HILUM_PROMOTION": "auto"}
+    settings = {"HILUM_DATABASE_URL": database_url, "HILUM_PROMOTION": "manual"}
     champion = open_bundle(weak_champion).manifest.model_version
     gate = open_bundle(weak_champion).load_gate(threads=1)
     assert gate is not None
@@ -145,13 +145,18 @@ def test_from_an_upload_to_another_answer_and_back(
         assert asked["parent_version"] == champion
         told = _events(server, asked["id"])
         run = told[-1]
-        assert run["status"] == "promoted", (run["failure"], run["report"])
+        assert run["status"] == "awaiting-approval", (run["failure"], run["report"])
         assert {"queued", "running"} & {earlier["status"] for earlier in told[:-1]}
         assert run["progress"] == 1
         assert run["epochs"]
         assert {check["name"] for check in run["report"]["checks"]} >= {"accuracy", "calibration", "not-a-chest-ct"}
 
+        assert run["report"]["verdict"] == (
+            "promote" if all(c["passed"] for c in run["report"]["checks"]) else "refuse"
+        )
         challenger = run["model_version"]
+        assert _ask(server, "GET", "/health")["model_version"] == champion
+        _ask(server, "POST", f"/models/{challenger}/promote", b"{}")
         _until(server, lambda health: health["model_version"] == challenger)
         after = {file: _predict(server, data) for file, data in slices.items()}
         assert {answer["model_version"] for answer in after.values()} == {challenger}
