@@ -113,10 +113,16 @@ def _summarised(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _choose(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The cheapest of those nearly as good as the best; of equals the one that reacts least to noise."""
-    best = min(row["over_s"] for row in rows)
-    good = [row for row in rows if row["over_s"] <= best + _SLACK_S]
-    return min(good, key=lambda row: (row["pod_minutes"], -row["settings"]["cpu_percent"]))
+    """The cheapest of those nearly as good as the best; of equals the one that reacts least to noise.
+
+    Only those with both metrics: where predictions wait for a database or a disk, the processor idles.
+    """
+    both = [row for row in rows if row["settings"]["under_way"] is not None]
+    best = min(row["over_s"] for row in both)
+    good = [row for row in both if row["over_s"] <= best + _SLACK_S]
+    return min(
+        good, key=lambda row: (row["pod_minutes"], -row["settings"]["cpu_percent"], -row["settings"]["under_way"])
+    )
 
 
 def _without_settings(row: dict[str, Any]) -> dict[str, Any]:
