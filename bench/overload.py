@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Server(options.model) as server:
         wrk.run(server.port, files, connections=16, seconds=3)
         for number in range(options.rounds):
-            capacity = wrk.run(server.port, files, connections=16, seconds=options.seconds).requests_per_s
+            load = wrk.run(server.port, files, connections=16, seconds=options.seconds)
+            capacity = load.requests_per_s * (1 - load.errors / max(load.requests, 1))  # a refusal is no answer
             capacities.append(round(capacity, 1))
             for times in _LOADS:
                 rounds[times].append(asyncio.run(_measure(server.port, requests, times * capacity, options.seconds)))

@@ -16,7 +16,7 @@ from hilum.errors import Overloaded
 
 Result = TypeVar("Result")
 
-_NICER = 5
+_NICER = 1
 _WEIGHT = 0.05
 """Of the last call in the usual time of one: about the last twenty count."""
 
