@@ -159,6 +159,8 @@ def predict(
 )
 @click.option("--cross-validate", type=click.IntRange(2), help="Fit so many folds of each way of splitting.")
 @click.option("--fold-epochs", type=click.IntRange(1), help="Epochs of each of those folds [as the final fit].")
+@click.option("--grouped-only", is_flag=True, help="Cross-validate without the folds of series and the random one.")
+@click.option("--teachers", type=click.IntRange(0, 10), default=0, help="Learn from so many models fitted first.")
 @click.option("--also", multiple=True, help="A further data set to learn from; may be given again.")
 @click.option("--coarse", multiple=True, metavar="LABEL=CLASS+…", help="A label that may be any of several classes.")
 @click.option("--ignore", multiple=True, metavar="LABEL", help="A label to leave out; may be given again.")

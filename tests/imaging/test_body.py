@@ -131,3 +131,26 @@ def test_a_training_image_matches_itself_with_table_and_margin(reference_data: P
     correlation = np.corrcoef(np.array(cropped), np.array(pasted))[:n, n:]
     assert np.median(np.diag(correlation)) > 0.97
     assert (correlation.argmax(axis=1) == np.arange(n)).mean() >= 0.9
+
+
+@pytest.mark.parametrize(("centre", "width"), [(40, 400), (40, 250), (-600, 1500), (0, 2500)])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_body_is_the_same_in_every_window(seed: int, centre: float, width: float) -> None:
+    wide = with_fat(draw_phantom(seed))
+    hounsfield = (wide - 30.0) * (890 / 100) - 850  # the phantom's lung and tissue
+    windowed = np.clip((hounsfield - (centre - width / 2)) * (255 / width), 0, 255).astype(np.uint8)
+    expected, found = find_body(wide), find_body(windowed)
+    assert found.is_found
+    assert np.abs(edges(found) - edges(expected)).max() <= 2 * 512 / 160
+
+
+def with_fat(picture: Slice) -> Slice:
+    """The phantom with the skin's 12 pixels at the level of fat, between lung and soft tissue."""
+    body = find_body(picture)
+    inside = np.zeros(picture.shape, np.uint8)
+    size = (body.right - body.left, body.bottom - body.top)
+    inside[body.top : body.bottom, body.left : body.right] = cv2.resize(body.mask, size)
+    core = cv2.erode(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (49, 49)))
+    fatty = picture.copy()
+    fatty[(inside > 127) & (core < 128) & (picture > 100)] = 115  # about -90 HU
+    return fatty

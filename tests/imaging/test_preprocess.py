@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from hilum.imaging.body import find_body
 from hilum.imaging.phantoms import draw_phantom
-from hilum.imaging.preprocess import Preprocessing, preprocess
+from hilum.imaging.preprocess import SOFT_TISSUE, Preprocessing, preprocess
 
 SETTINGS = Preprocessing(side=64)
 Tensor = NDArray[np.float32]
@@ -155,3 +155,21 @@ def test_no_picture_gives_values_outside_0_and_1(height: int, width: int, levels
 def test_settings_outside_their_range_or_unknown_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         Preprocessing.model_validate(wrong)
+
+
+def test_what_is_darker_than_the_darkest_is_one_grey_inside_the_body_and_black_outside() -> None:
+    plain = preprocess(draw_phantom(0), Preprocessing(side=128))[..., 0]
+    floored = preprocess(draw_phantom(0), Preprocessing(side=128, darkest=0.4))[..., 0]
+    assert np.allclose(floored[plain > 0.4], plain[plain > 0.4])
+    inside = (plain > 0.1) & (plain < 0.4)
+    assert inside.any()
+    assert np.median(floored[inside]) == pytest.approx(0.4)
+    assert floored[:4, :4].max() == 0
+
+
+def test_a_lung_window_and_a_wide_one_of_a_slice_look_alike_to_new_models() -> None:
+    wide = draw_phantom(1)
+    hounsfield = (wide - 30.0) * (890 / 100) - 850
+    lung_window = np.clip((hounsfield + 1350) * (255 / 1500), 0, 255).astype(np.uint8)
+    settings = SOFT_TISSUE.model_copy(update={"side": 128})
+    assert np.abs(preprocess(wide, settings) - preprocess(lung_window, settings)).mean() < 0.02

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum.imaging.phantoms import draw_phantom
-from hilum.imaging.preprocess import Preprocessing, preprocess
+from hilum.imaging.preprocess import SOFT_TISSUE, preprocess
 from hilum.training.augmentation import BASE_SCALE, Augmentation
 
 NONE = Augmentation(**{field.name: 0.0 for field in fields(Augmentation)})
@@ -18,14 +18,14 @@ NONE = Augmentation(**{field.name: 0.0 for field in fields(Augmentation)})
 
 def base_of(seed: int, side: int) -> np.ndarray:
     """A preprocessed slice as training keeps it."""
-    larger = preprocess(draw_phantom(seed), Preprocessing(side=round(side * BASE_SCALE)))
+    larger = preprocess(draw_phantom(seed), SOFT_TISSUE.model_copy(update={"side": round(side * BASE_SCALE)}))
     return np.rint(larger[..., 0] * 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("side", [128, 256])
 @pytest.mark.parametrize("seed", range(3))
 def test_without_strength_a_variant_is_the_served_slice(seed: int, side: int) -> None:
-    served = preprocess(draw_phantom(seed), Preprocessing(side=side))[..., 0]
+    served = preprocess(draw_phantom(seed), SOFT_TISSUE.model_copy(update={"side": side}))[..., 0]
     variant = NONE.apply(base_of(seed, side), side, np.random.default_rng(0))
     assert np.abs(variant - served).mean() < 1.5 / 255  # resampled twice, so edges differ by more
     assert np.corrcoef(variant.ravel(), served.ravel())[0, 1] > 0.999  # shifted by a pixel it would be 0.95
@@ -95,3 +95,30 @@ def test_a_slice_takes_over_the_tone_of_another_and_keeps_its_shape() -> None:
         assert variant[plain == 0].mean() < 0.005
     untouched = Augmentation(**strength).apply(base, 64, np.random.default_rng(0))
     assert np.array_equal(untouched, plain)
+
+
+def test_the_lungs_grow_or_shrink_and_the_outline_stays() -> None:
+    strength = {field.name: 0.4 * (field.name == "lungs") for field in fields(Augmentation)}
+    base = base_of(2, 96)
+    plain = NONE.apply(base, 96, np.random.default_rng(0))
+    is_lung = [(Augmentation(**strength).apply(base, 96, np.random.default_rng(seed)) > 0) for seed in range(12)]
+    dark = [
+        float((np.abs(Augmentation(**strength).apply(base, 96, np.random.default_rng(seed)) - 0.1) < 0.05).mean())
+        for seed in range(12)
+    ]
+    share = float((np.abs(plain - 0.1) < 0.05).mean())
+    assert min(dark) < 0.85 * share
+    assert max(dark) > 1.1 * share
+    assert all((mask == (plain > 0)).mean() > 0.95 for mask in is_lung)
+
+
+def test_a_window_is_what_preprocessing_gives_of_the_slice_in_that_window() -> None:
+    strength = {field.name: float(field.name == "window") for field in fields(Augmentation)}
+    base = base_of(1, 96)
+    plain = NONE.apply(base, 96, np.random.default_rng(0))
+    variants = [Augmentation(**strength).apply(base, 96, np.random.default_rng(seed)) for seed in range(40)]
+    tissue = np.abs(plain - SOFT_TISSUE.tissue_level) < 0.02
+    medians = [float(np.median(variant[tissue])) for variant in variants]
+    assert np.abs(np.array(medians) - SOFT_TISSUE.tissue_level).max() < 0.15  # tissue is found again as the anchor
+    assert all(variant[plain == 0].max() == 0 for variant in variants)
+    assert len({variant.tobytes() for variant in variants}) > 20

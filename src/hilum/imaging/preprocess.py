@@ -24,8 +24,14 @@ class Preprocessing(BaseModel):
 
     version: Literal[1] = 1
     side: int = Field(default=256, ge=32, le=1024, description="input side in pixels")
-    lung_level: float = Field(default=0.15, ge=0, le=1, description="where the lung's median grey value is put")
+    lung_level: float = Field(default=0.15, ge=-1, le=1, description="where the lung's median grey value is put")
     tissue_level: float = Field(default=0.70, ge=0, le=1, description="where soft tissue's median grey value is put")
+    darkest: float = Field(default=0.0, ge=0, le=0.5, description="what is darker inside the body is shown like this")
+
+
+SOFT_TISSUE = Preprocessing(lung_level=-0.18, tissue_level=0.85, darkest=0.1)
+"""What new models are trained with: aerated lung is one grey, and what stands out from it is what any window shows
+(../decisions/0011-windows.md)."""
 
 
 def preprocess(
@@ -49,6 +55,6 @@ def preprocess(
     inside = cv2.resize(body.mask, size, interpolation=cv2.INTER_LINEAR)
     gain = (settings.tissue_level - settings.lung_level) / max(body.tissue - body.lung, 1e-6)
     levelled = square.astype(np.float32) * np.float32(gain) + np.float32(settings.lung_level - gain * body.lung)
-    np.clip(levelled, 0.0, 1.0, out=levelled)
+    np.clip(levelled, settings.darkest, 1.0, out=levelled)
     levelled *= inside.astype(np.float32) * np.float32(1 / 255)
     return np.asarray(levelled[..., np.newaxis], np.float32)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,13 +12,18 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.errors import TrainingFailed
 from hilum.training.architectures import HEAD
 from hilum.training.head import fit_head, take_features
-from hilum.training.trainer import EpochHook, FitSettings, TrainingData, fit
+from hilum.training.trainer import FINAL, EpochHook, FitSettings, TrainingData, fit
 from hilum.training.watch import Watch
 
 Progress = Callable[[str, float, str], None]
 """Called with the stage, its share done (0..1) and a few words."""
+
+
+_SEEDS_APART = 1000
+"""So that a teacher shares no seed with a classifier of a neighbouring seed."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +31,23 @@ class Fitted:
     """One fit.
 
     Attributes:
-        classifier: with the weights kept.
+        load: gives the classifier with the weights kept, where they are kept: of a finished fold its answers suffice.
         history: by epoch.
         held_out_logits: (M, C) of the slices held out; empty where there were none.
     """
 
-    classifier: keras.Model
+    load: Callable[[], keras.Model]
     history: list[dict[str, float]]
     held_out_logits: NDArray[np.float32]
+
+    @property
+    def classifier(self) -> keras.Model:
+        """With the weights kept.
+
+        Raises:
+            TrainingFailed: they are not there any more.
+        """
+        return self.load()
 
     @property
     def best_epoch(self) -> int:
@@ -57,16 +72,42 @@ class Fitter(Protocol):
 
 @dataclass(frozen=True)
 class FullFitter:
-    """Learns every weight from `build()`'s; a fit that was killed goes on, a finished one is loaded."""
+    """Learns every weight from `build()`'s; a fit that was killed goes on, a finished one is loaded.
+
+    With teachers, so many classifiers of other seeds learn the same part first, and the classifier learns their mean
+    answer to each variant beside the labels.
+    """
 
     data: TrainingData
     build: Callable[[], keras.Model]
     checkpoints: Path
     progress: Progress
     watch: Watch = field(default_factory=Watch)
+    n_teachers: int = 0
 
     def fit(self, stage: str, learn: NDArray[np.intp], hold: NDArray[np.intp] | None, settings: FitSettings) -> Fitted:
         """Fits a new classifier; see `Fitter`."""
+        if self._answers(stage).exists() and hold is not None:
+            return self._finished(stage)
+        numbers = range(1, self.n_teachers + 1)
+        teachers = [self.fit_teacher(stage, number, learn, hold, settings).classifier for number in numbers]
+        return self._fit(stage, learn, hold, settings, teachers)
+
+    def fit_teacher(
+        self, stage: str, number: int, learn: NDArray[np.intp], hold: NDArray[np.intp] | None, settings: FitSettings
+    ) -> Fitted:
+        """Fits the teacher of that number, from 1; a classifier without teachers of its own."""
+        of_its_own = replace(settings, seed=settings.seed + _SEEDS_APART * number)
+        return self._fit(f"{stage}-teacher-{number}", learn, hold, of_its_own, ())
+
+    def _fit(
+        self,
+        stage: str,
+        learn: NDArray[np.intp],
+        hold: NDArray[np.intp] | None,
+        settings: FitSettings,
+        teachers: Sequence[keras.Model],
+    ) -> Fitted:
         keras.utils.set_random_seed(settings.seed)
         classifier = self.build()
         held_out = None if hold is None else self.data.subset(hold)
@@ -76,10 +117,30 @@ class FullFitter:
             held_out,
             settings,
             self.checkpoints / stage,
+            teachers=teachers,
             on_epoch=_reporter(stage, self.progress, self.watch),
             on_batch=lambda done: self.watch.on_batch(stage, done / settings.epochs),
         )
-        return Fitted(classifier, history, _logits(classifier, held_out))
+        logits = _logits(classifier, held_out)
+        np.save(self._answers(stage), logits)
+        return Fitted(lambda: classifier, history, logits)
+
+    def _answers(self, stage: str) -> Path:
+        return self.checkpoints / stage / "held-out.npy"
+
+    def _finished(self, stage: str) -> Fitted:
+        """A fit whose answers are there; its weights may have been cleared away, or stayed on another machine."""
+
+        def load() -> keras.Model:
+            weights = self.checkpoints / stage / FINAL
+            if not weights.exists():
+                raise TrainingFailed(f"{weights} is missing: remove {weights.parent} to fit it again")
+            classifier = self.build()
+            classifier.load_weights(weights)
+            return classifier
+
+        history = json.loads((self.checkpoints / stage / "history.json").read_text())
+        return Fitted(load, history, np.load(self._answers(stage)))
 
 
 class HeadFitter:
@@ -121,7 +182,9 @@ class HeadFitter:
             on_epoch=_reporter(stage, self._progress, self._watch),
         )
         return Fitted(
-            self._classifier, history, _logits(self._classifier, None if hold is None else self._data.subset(hold))
+            lambda: self._classifier,
+            history,
+            _logits(self._classifier, None if hold is None else self._data.subset(hold)),
         )
 
 

@@ -17,7 +17,7 @@ from hilum.dataset.labels import LabelScheme
 from hilum.dataset.manifest import DatasetManifest
 from hilum.dataset.series import series_groups
 from hilum.dataset.splits import Fold, grouped_folds
-from hilum.imaging.preprocess import Preprocessing
+from hilum.imaging.preprocess import SOFT_TISSUE
 from hilum.inference.bundle import gate_of
 from hilum.training.architectures import build_classifier
 from hilum.training.corpus import Corpus, gather
@@ -46,7 +46,7 @@ from hilum.training.watch import Watch
 GROUPED = "no slice, nor a near copy of it, on both sides; neighbouring slices of a patient may be"
 SERIES = "one such fold with no series on both sides, as far as names and near copies tell: nearest to new patients"
 _EPOCHS_OF_A_REFIT = 10
-RANDOM = "copies and patients on both sides: flatters, and is here to show by how much"
+RANDOM = "one random fold, copies and patients on both sides: flatters, and is here to show by how much"
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,12 @@ class TrainingSettings:
         epochs: at the most; None takes the mode's default.
         folds: one of so many grouped folds is held out for early stopping, calibration and the operating point; where
             a class has fewer groups, as many as it has.
-        cross_validate: instead fit every one of so many folds, grouped and otherwise. The answers for all
-            slices then calibrate, and the bundle tells what each way of splitting would have promised.
+        cross_validate: instead fit every one of so many grouped folds, and one of each other way of splitting. The
+            answers for all slices then calibrate, and the bundle tells what each way would have promised.
         fold_epochs: of each fold of a cross-validation; None takes as many as the final fit, at several times the time.
+        grouped_only: of a cross-validation leave out the folds of series and the random one.
+        teachers: in full mode, so many classifiers of other seeds learn first, and the one kept learns from them; each
+            fit takes so many times longer, and more.
         refit: afterwards learn from all slices, for the number of epochs found best; a cross-validation always does.
         seed: of the folds, the initial head, shuffling and augmentation.
         weights: backbone weights to start from; None takes ImageNet's.
@@ -77,6 +80,8 @@ class TrainingSettings:
     folds: int = 6
     cross_validate: int | None = None
     fold_epochs: int | None = None
+    grouped_only: bool = False
+    teachers: int = 0
     refit: bool = True
     seed: int = 0
     weights: Path | None = None
@@ -133,20 +138,15 @@ def train(
     corpus = gather([manifest, *also], scheme)
     require_enough(corpus)
     parent = Parent.open(settings.parent) if settings.parent is not None else None
-    preprocessing = parent.manifest.preprocessing if parent else Preprocessing(side=settings.side)
+    preprocessing = parent.manifest.preprocessing if parent else SOFT_TISSUE.model_copy(update={"side": settings.side})
     if parent:
         settings = replace(settings, architecture=parent.manifest.architecture, side=preprocessing.side)
     run = _open_run(out, corpus, settings, parent)
-
     data = read_slices(
         corpus, preprocessing, on_slice=lambda done, of: progress("read", done / of, f"{done}/{of} slices")
     )
-    fitting = _Fitting(
-        corpus,
-        data,
-        _fitter(settings, corpus, data, parent, run=run, progress=progress, watch=watch or Watch()),
-        settings,
-    )
+    fitter = _fitter(settings, corpus, data, parent, run=run, progress=progress, watch=watch or Watch())
+    fitting = _Fitting(corpus, data, fitter, settings)
     evidence = (
         _cross_validate(fitting, manifest, settings.cross_validate) if settings.cross_validate else _hold_out(fitting)
     )
@@ -239,7 +239,7 @@ def _hold_out(fitting: _Fitting) -> _Evidence:
 
 
 def _cross_validate(fitting: _Fitting, manifest: DatasetManifest, n_folds: int) -> _Evidence:
-    """The recipe is fitted, to its last epoch, on every fold of each way of splitting: nothing is chosen by any."""
+    """The recipe is fitted, to its last epoch, on folds of each way of splitting: nothing is chosen by any."""
     corpus, settings = fitting.corpus, fitting.settings
     final = settings.fit_settings()
     schedule = replace(final, epochs=settings.fold_epochs or final.epochs, patience=None)
@@ -251,11 +251,12 @@ def _cross_validate(fitting: _Fitting, manifest: DatasetManifest, n_folds: int) 
     frozen = features_as_served(settings.architecture, settings.side, settings.weights, fitting.data)
     grouped = run(fitting.grouped_folds(corpus.groups, n_folds), "grouped")
     truths = [split_truth("grouped cross-validation", GROUPED, corpus, grouped.logits, corpus.groups)]
-    if fewest_groups(corpus.classes, series) > 1:  # else no series of some class can be held out
-        by_series = run(fitting.grouped_folds(series, n_folds)[:1], "series-1")
-        truths.append(split_truth("series held out", SERIES, corpus, by_series.logits, series))
-    flattering = run(fitting.random_folds(len(grouped.folds)), "random")
-    truths.append(split_truth("random cross-validation", RANDOM, corpus, flattering.logits, None))
+    if not settings.grouped_only:
+        if fewest_groups(corpus.classes, series) > 1:  # else no series of some class can be held out
+            by_series = run(fitting.grouped_folds(series, n_folds)[:1], "series-1")
+            truths.append(split_truth("series held out", SERIES, corpus, by_series.logits, series))
+        flattering = run(fitting.random_folds(len(grouped.folds))[:1], "random-1")
+        truths.append(split_truth("random cross-validation", RANDOM, corpus, flattering.logits, None))
     truths += baselines(corpus, frozen, grouped.folds, corpus.groups)
     external = []
     for source, name in list(enumerate(corpus.sources))[1:]:
@@ -281,7 +282,7 @@ def _fitter(
         return build_classifier(settings.architecture, settings.side, data.targets.shape[1], weights=settings.weights)
 
     if settings.mode == "full":
-        return FullFitter(data, build, run, progress, watch)
+        return FullFitter(data, build, run, progress, watch, settings.teachers)
     starts_warm = parent is not None and parent.manifest.class_names == corpus.class_names
     return HeadFitter(data, build, settings.fit_settings(), progress, watch, starts_warm=starts_warm)
 
@@ -289,7 +290,7 @@ def _fitter(
 def _open_run(out: Path, corpus: Corpus, settings: TrainingSettings, parent: Parent | None) -> Path:
     """The folder of checkpoints; one of another data set or other settings is not mixed in."""
     decisive = (settings.architecture, settings.mode, settings.side, settings.epochs, settings.folds)
-    also = (settings.cross_validate, settings.fold_epochs, settings.seed, str(settings.weights))
+    also = (settings.cross_validate, settings.fold_epochs, settings.teachers, settings.seed, str(settings.weights))
     started = parent.manifest.model_version if parent else ""
     identity = json.dumps({"data": corpus.digest, "settings": [*decisive, *also, *filter(None, [started])]})
     run = out.with_name(f"{out.name}.run") / hashlib.sha256(identity.encode()).hexdigest()[:12]

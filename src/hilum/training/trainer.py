@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.inference.calibration import calibrated_probabilities
 from hilum.training.augmentation import Augmentation
 from hilum.training.objective import AllowedClassesLoss, accuracy, balancing_weights
 from hilum.training.watch import Pulse
+
+FINAL = "final.weights.h5"
+"""The weights of a finished fit, in its folder of checkpoints."""
 
 EpochHook = Callable[[int, int, dict[str, float]], None]
 """Called after each epoch with its number from 1, the number planned and its metrics."""
@@ -64,9 +68,11 @@ class FitSettings:
 class AugmentedBatches(keras.utils.PyDataset):
     """Batches of random variants, the same for the same seed and epoch wherever a resumed run starts."""
 
-    def __init__(self, data: TrainingData, settings: FitSettings, first_epoch: int = 0) -> None:
+    def __init__(
+        self, data: TrainingData, settings: FitSettings, first_epoch: int = 0, teachers: Sequence[keras.Model] = ()
+    ) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
-        self._data, self._settings = data, settings
+        self._data, self._settings, self._teachers = data, settings, teachers
         self._epoch = first_epoch
         self._weights = balancing_weights(data.targets)
         self._shuffle()
@@ -76,14 +82,18 @@ class AugmentedBatches(keras.utils.PyDataset):
         return max(1, len(self._data.targets) // self._settings.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Slices (B, side, side, 1), targets (B, C) and weights (B,)."""
+        """Slices (B, side, side, 1), targets (B, C) or (B, 2C) with the teachers' answers, and weights (B,)."""
         size = self._settings.batch_size
         rows = self._order[index * size : (index + 1) * size]
         rng = np.random.default_rng((self._settings.seed, self._epoch, index))
         side = self._data.tensors.shape[1]
         bases, augment = self._data.bases, self._settings.augmentation.apply
-        slices = np.stack([augment(bases[row], side, rng, bases[rng.integers(len(bases))]) for row in rows])
-        return slices[..., np.newaxis], self._data.targets[rows], self._weights[rows]
+        variants = np.stack([augment(bases[row], side, rng, bases[rng.integers(len(bases))]) for row in rows])
+        slices, targets = variants[..., np.newaxis], self._data.targets[rows]
+        if self._teachers:
+            said = [calibrated_probabilities(teacher.predict_on_batch(slices), 1.0) for teacher in self._teachers]
+            targets = np.concatenate([targets, np.mean(said, axis=0, dtype=np.float32)], axis=1)
+        return slices, targets, self._weights[rows]
 
     def on_epoch_end(self) -> None:
         """Reshuffles."""
@@ -101,6 +111,7 @@ def fit(
     settings: FitSettings,
     directory: Path,
     *,
+    teachers: Sequence[keras.Model] = (),
     on_epoch: EpochHook | None = None,
     on_batch: Callable[[float], None] | None = None,
 ) -> list[dict[str, float]]:
@@ -115,6 +126,7 @@ def fit(
         held_out: slices of other groups, for early stopping.
         settings: schedule and augmentation.
         directory: for the checkpoint and `history.json`.
+        teachers: models of slices -> logits whose mean answer to each variant is learnt beside the labels.
         on_epoch: progress; what it raises ends the fit, which another call then resumes after that epoch.
         on_batch: called with the epochs done, after each batch; what it raises ends the fit too.
 
@@ -123,13 +135,13 @@ def fit(
     """
     directory.mkdir(parents=True, exist_ok=True)
     history = _History(directory / "history.json", settings.epochs, on_epoch)
-    final = directory / "final.weights.h5"
+    final = directory / FINAL
     if final.exists():
         model.load_weights(final)
         return history.epochs
     if not history.checkpoint(len(history.epochs)).exists():
         history.epochs = []  # epochs whose weights are gone do not count
-    batches = AugmentedBatches(train, settings, first_epoch=len(history.epochs))
+    batches = AugmentedBatches(train, settings, len(history.epochs), teachers)
     rate = _Cosine(settings.learning_rate, len(batches), settings.warmup_epochs, settings.epochs)
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0),
