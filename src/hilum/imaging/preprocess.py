@@ -31,7 +31,7 @@ class Preprocessing(BaseModel):
 
 SOFT_TISSUE = Preprocessing(lung_level=-0.18, tissue_level=0.85, darkest=0.1)
 """What new models are trained with: aerated lung is one grey, and what stands out from it is what any window shows
-(../decisions/0011-windows.md)."""
+(../decisions/0013-windows.md)."""
 
 
 def preprocess(

@@ -1,0 +1,77 @@
+"""A fit of the whole model: what teachers add to it, and what a finished one keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from hilum.errors import TrainingFailed
+from hilum.training.fitter import Fitted, FullFitter
+from hilum.training.trainer import FINAL, FitSettings, TrainingData
+
+SETTINGS = FitSettings(epochs=2, patience=None, batch_size=8)
+
+
+def build() -> keras.Model:
+    inputs = keras.Input((32, 32, 1))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, activation="relu")(inputs))
+    return keras.Model(inputs, keras.layers.Dense(3)(pooled))
+
+
+@pytest.fixture(scope="module")
+def data() -> TrainingData:
+    """24 squares, whose brightness is their class."""
+    targets = np.eye(3, dtype=np.float32)[np.arange(24) % 3]
+    greys = (60 + 60 * targets.argmax(1)).astype(np.uint8)
+    bases = np.broadcast_to(greys[:, None, None], (24, 48, 48)).copy()
+    tensors = np.broadcast_to(greys[:, None, None, None] / np.float32(255), (24, 32, 32, 1)).astype(np.float32)
+    return TrainingData(bases, tensors, targets)
+
+
+@pytest.fixture
+def stages() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def run(data: TrainingData, tmp_path: Path, stages: list[str]) -> FullFitter:
+    return FullFitter(data, build, tmp_path, lambda stage, share, words: stages.append(stage), n_teachers=2)
+
+
+def fit(fitter: FullFitter) -> Fitted:
+    return fitter.fit("fold", np.arange(16), np.arange(16, 24), SETTINGS)
+
+
+def test_teachers_of_other_seeds_learn_the_same_part_first(run: FullFitter, stages: list[str], tmp_path: Path) -> None:
+    fit(run)
+    assert stages == ["fold-teacher-1"] * 2 + ["fold-teacher-2"] * 2 + ["fold"] * 2
+    first, second = (np.load(tmp_path / f"fold-teacher-{number}" / "held-out.npy") for number in (1, 2))
+    assert not np.array_equal(first, second)
+
+
+def test_what_the_teachers_say_changes_what_is_learnt(run: FullFitter, data: TrainingData, tmp_path: Path) -> None:
+    alone = FullFitter(data, build, tmp_path / "alone", lambda *_: None)
+    assert not np.array_equal(fit(run).held_out_logits, fit(alone).held_out_logits)
+
+
+def test_a_finished_fold_gives_its_answers_without_its_weights(
+    run: FullFitter, stages: list[str], tmp_path: Path
+) -> None:
+    before = fit(run)
+    (tmp_path / "fold" / FINAL).unlink()
+    stages.clear()
+    after = fit(run)
+    assert stages == []
+    assert np.array_equal(after.held_out_logits, before.held_out_logits)
+    assert after.history == before.history
+    with pytest.raises(TrainingFailed, match="to fit it again"):
+        _ = after.classifier
+
+
+def test_a_finished_fold_gives_its_classifier_where_its_weights_are_kept(run: FullFitter, data: TrainingData) -> None:
+    before, after = fit(run), fit(run)
+    held_out = data.tensors[16:]
+    assert np.allclose(after.classifier.predict(held_out, verbose=0), before.held_out_logits, atol=1e-5)
