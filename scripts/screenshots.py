@@ -60,7 +60,9 @@ def _fill(page: Page, address: str) -> None:
 
 def _shoot(page: Page, name: str, size: str, scheme: str) -> None:
     page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(1200)
+    for end in ("document.body.scrollHeight", "0"):  # so that pictures further down are loaded
+        page.evaluate(f"window.scrollTo(0, {end})")
+        page.wait_for_timeout(700)
     page.screenshot(path=FOLDER / f"{name}-{size}-{scheme}.png", full_page=True)
 
 

@@ -178,3 +178,19 @@ def test_the_server_tells_how_fast_it_answers(page: Page) -> None:
     expect(page.locator("#service-figures")).to_contain_text("Slices answered")
     expect(page.locator("#service-rows tr")).to_have_count(4)
     expect(page.locator("#service-note")).to_contain_text("Since it started")
+
+
+def test_drift_names_what_moved(page: Page) -> None:
+    moved = {"name": "grey_median", "psi": 0.61, "ks": 0.34, "reference_median": 60.0, "recent_median": 84.0}
+    classes = {"psi": 0.04, "reference": {"normal": 0.3}, "recent": {"normal": 0.33}, "n": 500, "is_alert": False}
+    drift = {
+        "status": "drift", "model_version": "m", "threshold": 0.25, "window": 500, "n": 500, "reference_n": 721,
+        "since": None, "until": None, "alerts": ["grey_median"], "inputs": [moved | {"is_alert": True}],
+        "predictions": classes,
+    }  # fmt: skip
+    expect(page.locator("#drift-state .pill")).to_be_visible()
+    page.route("**/monitoring/drift", lambda route: route.fulfill(json=drift))
+    page.reload()
+    expect(page.locator("#drift-state")).to_have_text("Drift")
+    expect(page.locator("#drift-rows tr.is-worst")).to_have_text("Grey median60.084.00.610")
+    expect(page.locator("#drift-rows tr").last).to_contain_text("33.0\u00a0%")

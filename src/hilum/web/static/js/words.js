@@ -72,6 +72,9 @@ export function sentence(text) {
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 
+/** A server's sentence with its codes of classes as words. */
+export const plain = (text) => sentence(text).replaceAll("_", " ");
+
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 
 /** A moment of ISO 8601 in this browser's zone; nothing for none. */

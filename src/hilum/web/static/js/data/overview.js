@@ -3,7 +3,7 @@ import { sliceAddress } from "../api.js";
 import { drawStacks } from "../charts/stacks.js";
 import { element, make, setText } from "../dom.js";
 import { showEmpty } from "../states.js";
-import { className, count, sentence } from "../words.js";
+import { className, count, plain } from "../words.js";
 
 const NAMES = { train: "Training", test: "Test", import: "Imported", upload: "Uploaded", feedback: "Confirmed here" };
 const SEVERITY = { error: "pill pill-bad", warning: "pill pill-care", note: "pill" };
@@ -21,12 +21,12 @@ function draw() {
 }
 
 function finding({ severity, sentence: words }) {
-  return make("li", { class: "finding" }, make("span", { class: SEVERITY[severity] ?? "pill", text: severity }), make("span", { text: sentence(words) }));
+  return make("li", { class: "finding" }, make("span", { class: SEVERITY[severity] ?? "pill", text: severity }), make("span", { text: plain(words) }));
 }
 
 function suggestion({ prediction_id: id, reason }) {
   return make("li", {}, make("a", { class: "tile", href: `/?prediction=${encodeURIComponent(id)}` },
-    make("img", { src: sliceAddress(id, 256), alt: "", loading: "lazy" }), make("span", { text: sentence(reason) })));
+    make("img", { src: sliceAddress(id, 256), alt: "", loading: "lazy" }), make("span", { text: plain(reason) })));
 }
 
 /** Shows an answer of `GET /dataset`. */

@@ -32,10 +32,10 @@ function list(shadow) {
   offer();
 }
 
-function shadowWords({ n, agreement }) {
-  if (typeof n !== "number") return "The challenger answers along, unseen.";
-  const share = typeof agreement === "number" ? `, and agrees on ${(agreement * 100).toFixed(1)}\u00a0%` : "";
-  return `The challenger answered ${n.toLocaleString("en")} of the same slices, unseen${share}.`;
+function shadowWords({ compared, disagreement }) {
+  if (!compared) return "The challenger answers live slices too, unseen.";
+  const share = `${(disagreement.value * 100).toFixed(1)}\u00a0% (${(disagreement.low * 100).toFixed(1)} to ${(disagreement.high * 100).toFixed(1)})`;
+  return `Unseen, the challenger answered ${compared.toLocaleString("en")} of the same live slices; on ${share} it said otherwise.`;
 }
 
 const option = ({ version }) => make("option", { value: version, text: version });

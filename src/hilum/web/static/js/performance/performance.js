@@ -6,6 +6,7 @@ import { showEmpty, showFailure, showLoading } from "../states.js";
 import { percent } from "../words.js";
 import { showClasses, showReliability, showRoc } from "./classes.js";
 import { showConfusion } from "./confusion.js";
+import { showDrift } from "./drift.js";
 import { showImportance } from "./importance.js";
 import { showDistribution, showLearning } from "./learning.js";
 import { showHeatCheck, showRobustness } from "./robustness.js";
@@ -48,7 +49,7 @@ function withoutCopies(figures) {
 
 /** Links to the parts of the page that are shown. */
 function jumps() {
-  const parts = [...document.querySelectorAll("#performance section[id], #service")].filter((part) => !part.hidden);
+  const parts = [...document.querySelectorAll("#performance section[id], #drift, #service")].filter((part) => !part.hidden);
   return parts.map((part) => make("li", {}, make("a", { href: `#${part.id}`, text: part.querySelector("h2").textContent })));
 }
 
@@ -90,4 +91,5 @@ async function showPerformance() {
 }
 
 showPerformance();
+showDrift();
 showService();
