@@ -125,7 +125,7 @@ def test_it_fits_the_screen_in_both_colour_schemes(page: Page, slice_png: bytes,
 
 def test_everything_can_be_reached_by_keyboard(page: Page) -> None:
     reached = []
-    for _ in range(14):
+    for _ in range(18):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
 
