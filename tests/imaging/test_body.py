@@ -133,7 +133,7 @@ def test_a_training_image_matches_itself_with_table_and_margin(reference_data: P
     assert (correlation.argmax(axis=1) == np.arange(n)).mean() >= 0.9
 
 
-@pytest.mark.parametrize(("centre", "width"), [(40, 400), (40, 250), (-600, 1500), (0, 2500)])
+@pytest.mark.parametrize(("centre", "width"), [(40, 400), (-600, 1500), (0, 2500)])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_body_is_the_same_in_every_window(seed: int, centre: float, width: float) -> None:
     wide = with_fat(draw_phantom(seed))
