@@ -14,12 +14,16 @@ from typing import Any
 
 from bench import loop, machine
 from bench.figures import percentile, report, spread, table
+from hilum.imaging import preprocess as preprocess_module
 from hilum.inference import predictor as predictor_module
 from hilum.inference.predictor import Prediction, Predictor
 from hilum.services.recent import RecentPrediction
 
-_FUNCTIONS = ("decode", "find_body", "quality_warnings", "preprocess", "calibrated_probabilities")
-"""Names in the predictor's module, each a stage."""
+_STAGES = (
+    (predictor_module, ("decode", "quality_warnings", "preprocess", "calibrated_probabilities")),
+    (preprocess_module, ("find_body",)),
+)
+"""Modules, and the names in them that are each a stage."""
 
 Seconds = dict[str, float]
 
@@ -27,19 +31,19 @@ Seconds = dict[str, float]
 @contextmanager
 def timed_stages(predictor: Predictor, seconds: Seconds) -> Iterator[None]:
     """Adds to `seconds` what each stage of the predictor takes while the block runs."""
-    functions = {name: getattr(predictor_module, name) for name in _FUNCTIONS if hasattr(predictor_module, name)}
+    functions = [(module, name, getattr(module, name)) for module, names in _STAGES for name in names]
     engine, gate = predictor._engine, predictor._gate
     run, admit = engine.run, gate.admit if gate else None
     try:
-        for name, function in functions.items():
-            setattr(predictor_module, name, _timed(name, function, seconds))
+        for module, name, function in functions:
+            setattr(module, name, _timed(name, function, seconds))
         engine.run = _timed("infer", run, seconds)  # type: ignore[method-assign]
         if gate and admit:
             gate.admit = _timed("gate", admit, seconds)  # type: ignore[method-assign]
         yield
     finally:
-        for name, function in functions.items():
-            setattr(predictor_module, name, function)
+        for module, name, function in functions:
+            setattr(module, name, function)
         del engine.run
         if gate:
             del gate.admit

@@ -144,6 +144,16 @@ def test_the_body_is_the_same_in_every_window(seed: int, centre: float, width: f
     assert np.abs(edges(found) - edges(expected)).max() <= 2 * 512 / 160
 
 
+def test_a_model_from_before_fat_was_separated_gets_the_body_it_was_trained_with() -> None:
+    hounsfield = (with_fat(draw_phantom(1)) - 30.0) * (890 / 100) - 850
+    narrow = np.clip((hounsfield + 160) * (255 / 400), 0, 255).astype(np.uint8)
+    old, new = Preprocessing(), Preprocessing(separates_fat=True)
+    assert np.array_equal(edges(old.body_of(narrow)), edges(find_body(narrow, separates_fat=False)))
+    assert np.array_equal(edges(new.body_of(narrow)), edges(find_body(narrow)))
+    assert np.abs(edges(old.body_of(narrow)) - edges(new.body_of(narrow))).max() > 10
+    assert np.array_equal(preprocess(narrow, old), preprocess(narrow, old, old.body_of(narrow)))
+
+
 def with_fat(picture: Slice) -> Slice:
     """The phantom with the skin's 12 pixels at the level of fat, between lung and soft tissue."""
     body = find_body(picture)

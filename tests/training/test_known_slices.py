@@ -37,8 +37,9 @@ def listed(folder: Path, *, anonymous: bool) -> tuple[Neighbours, np.ndarray]:
     records = manifest.trainable_records(splits=("train", "valid", ""))
     files = [(manifest.path_of(record), record) for record in records]
     pictures = [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file, _ in files]
-    tensors = np.stack([preprocess(picture, Preprocessing(side=64)) for picture in pictures])
-    return make_neighbours(read_known_slices(files, anonymous=anonymous), MeanEngine(), tensors), tensors
+    settings = Preprocessing(side=64)
+    tensors = np.stack([preprocess(picture, settings) for picture in pictures])
+    return make_neighbours(read_known_slices(files, settings, anonymous=anonymous), MeanEngine(), tensors), tensors
 
 
 def test_every_training_slice_is_found_under_its_name_and_class(phantom_dataset: Path) -> None:

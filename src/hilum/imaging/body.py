@@ -48,7 +48,7 @@ class Body:
     is_found: bool
 
 
-def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
+def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32], *, separates_fat: bool = True) -> Body:
     """Locates the body's bounding box, its hull and its two grey anchors.
 
     The slice is reduced, split into air and tissue by Otsu's threshold (IEEE Trans. SMC 9(1), 1979), opened to
@@ -57,6 +57,8 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
 
     Args:
         pixels: (H, W) grey values, any scale.
+        separates_fat: split the dark part again where a window has cut the lungs to black, so that fat stays inside;
+            False finds bodies as models before this step were trained with.
 
     Returns:
         The body; for a slice without one, the whole picture with `is_found=False`.
@@ -73,7 +75,7 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
     threshold = int(otsu)
     x, y, mask, is_found = _hull_above(grey, threshold)
     h, w = mask.shape
-    between = _air_below_fat(histogram(grey[y : y + h, x : x + w], mask), threshold)
+    between = _air_below_fat(histogram(grey[y : y + h, x : x + w], mask), threshold) if separates_fat else None
     if between is not None:
         threshold = between
         x, y, mask, is_found = _hull_above(grey, threshold)

@@ -27,9 +27,14 @@ class Preprocessing(BaseModel):
     lung_level: float = Field(default=0.15, ge=-1, le=1, description="where the lung's median grey value is put")
     tissue_level: float = Field(default=0.70, ge=0, le=1, description="where soft tissue's median grey value is put")
     darkest: float = Field(default=0.0, ge=0, le=0.5, description="what is darker inside the body is shown like this")
+    separates_fat: bool = Field(default=False, description="how the body is found: see `hilum.imaging.body.find_body`")
+
+    def body_of(self, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
+        """The body in (H, W) grey values, found as the model learnt it."""
+        return find_body(pixels, separates_fat=self.separates_fat)
 
 
-SOFT_TISSUE = Preprocessing(lung_level=-0.18, tissue_level=0.85, darkest=0.1)
+SOFT_TISSUE = Preprocessing(lung_level=-0.18, tissue_level=0.85, darkest=0.1, separates_fat=True)
 """What new models are trained with: aerated lung is one grey, and what stands out from it is what any window shows
 (../decisions/0013-windows.md)."""
 
@@ -42,12 +47,12 @@ def preprocess(
     Args:
         pixels: (H, W) grey values, any linear scale.
         settings: the bundle's preprocessing.
-        body: what `find_body(pixels)` returned, where the caller has it already.
+        body: what `settings.body_of(pixels)` returned, where the caller has it already.
 
     Returns:
         (side, side, 1) float32 in [0, 1].
     """
-    body = body or find_body(pixels)
+    body = body or settings.body_of(pixels)
     size = (settings.side, settings.side)
     box = pixels[body.top : body.bottom, body.left : body.right]
     shrinks = min(box.shape) >= settings.side

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hilum.dataset.groups import fingerprint_of
 from hilum.dataset.sketch import sketch_of
 from hilum.errors import LookAlikesMissing
-from hilum.imaging.body import Body, find_body
+from hilum.imaging.body import Body
 from hilum.imaging.decode import CtSlice, Decode, Limits, decode
 from hilum.imaging.preprocess import preprocess
 from hilum.imaging.quality import quality_warnings
@@ -175,7 +175,7 @@ class Predictor:
         """
         manifest = self.manifest
         gate_warnings = self._gate.admit(ct_slice.pixels, refuses=not self._answers_all) if self._gate else ()
-        body = find_body(ct_slice.pixels)
+        body = manifest.preprocessing.body_of(ct_slice.pixels)
         tensor = preprocess(ct_slice.pixels, manifest.preprocessing, body)
         output = self._engine.run(tensor[np.newaxis])
         probabilities = calibrated_probabilities(output.logits, manifest.temperature)[0]

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.dataset.manifest import ImageRecord
-from hilum.imaging.body import find_body
 from hilum.imaging.decode import CtSlice, decode
 from hilum.imaging.preprocess import preprocess
 from hilum.inference.bundle import Bundle, open_bundle
@@ -52,8 +51,7 @@ class LoadedBundle:
 
     def tensor(self, ct_slice: CtSlice) -> NDArray[np.float32]:
         """The slice as its graph wants it, (1, side, side, 1)."""
-        body = find_body(ct_slice.pixels)
-        return preprocess(ct_slice.pixels, self.bundle.manifest.preprocessing, body)[np.newaxis]
+        return preprocess(ct_slice.pixels, self.bundle.manifest.preprocessing)[np.newaxis]
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ class ImageReader:
             )
         except InputRejected as error:
             return ReadImage(sha256, len(data), refusal=error)
-        body = find_body(ct_slice.pixels) if prediction is None else prediction.body
+        body = find_body(ct_slice.pixels)  # not the model's: what is kept is compared over the years
         height, width = ct_slice.pixels.shape
         fingerprint = fingerprint_of(ct_slice.pixels, body)
         return ReadImage(

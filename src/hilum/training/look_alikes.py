@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from hilum.dataset.groups import fingerprint_of
 from hilum.dataset.manifest import ImageRecord
 from hilum.dataset.sketch import SKETCH_SIZE, sketch_of
-from hilum.imaging.body import find_body
 from hilum.imaging.decode import decode
+from hilum.imaging.preprocess import Preprocessing
 from hilum.imaging.statistics import statistics_of
 from hilum.inference.engines import Engine
 from hilum.inference.neighbours import Neighbours, unit_rows
@@ -39,11 +39,14 @@ class KnownSlices:
     statistics: tuple[dict[str, float], ...] = ()
 
 
-def read_known_slices(slices: Iterable[tuple[Path, ImageRecord]], *, anonymous: bool = False) -> KnownSlices:
+def read_known_slices(
+    slices: Iterable[tuple[Path, ImageRecord]], preprocessing: Preprocessing, *, anonymous: bool = False
+) -> KnownSlices:
     """Sketches and describes training slices; decodes each file once more, about 10 ms each.
 
     Args:
         slices: each file and its record, in the order of the training tensors.
+        preprocessing: the bundle's; slices it is asked about are sketched in the body found with it.
         anonymous: leave out what the files are called.
     """
     listed = list(slices)
@@ -51,7 +54,7 @@ def read_known_slices(slices: Iterable[tuple[Path, ImageRecord]], *, anonymous: 
     statistics = []
     for row, (file, record) in enumerate(listed):
         pixels = decode(file.read_bytes(), name=record.path).pixels
-        body = find_body(pixels)
+        body = preprocessing.body_of(pixels)
         sketches[row] = sketch_of(fingerprint_of(pixels, body)[np.newaxis])[0]
         statistics.append(statistics_of(pixels, body))
     return KnownSlices(tuple(record for _, record in listed), sketches, not anonymous, tuple(statistics))

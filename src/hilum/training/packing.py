@@ -99,6 +99,7 @@ def write_bundle(
         (partial / _INT8).unlink()
     known = read_known_slices(
         ((item.file, item.record) for item in trained.corpus.slices),
+        trained.preprocessing,
         anonymous=bool(trained.settings.get("anonymous_neighbours")),
     )
     served = OnnxEngine(partial / graphs[0], threads=0)  # so that stored and served features agree

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hilum.imaging.body import find_body
 from hilum.imaging.decode import decode
 from hilum.imaging.preprocess import Preprocessing, preprocess
 from hilum.training.augmentation import BASE_SCALE
@@ -37,7 +36,7 @@ def read_slices(
     tensors = np.empty((len(corpus.slices), side, side, 1), np.float32)
     for row, item in enumerate(corpus.slices):
         pixels = decode(item.file.read_bytes(), name=item.record.path).pixels
-        body = find_body(pixels)
+        body = preprocessing.body_of(pixels)
         tensors[row] = preprocess(pixels, preprocessing, body)
         bases[row] = np.rint(preprocess(pixels, enlarged, body)[..., 0] * 255)
         if on_slice:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.imaging.body import Body, find_body
+from hilum.imaging.body import Body
 from hilum.imaging.preprocess import preprocess
 from hilum.inference.predictor import Predictor
 
@@ -57,8 +57,8 @@ class Cases:
         cls, predictor: Predictor, slices: Sequence[Pixels], file_formats: Sequence[str], labels: NDArray[np.intp]
     ) -> Cases:
         """Finds the bodies and asks the model about each slice as it is."""
-        bodies = tuple(find_body(pixels) for pixels in slices)
         settings = predictor.manifest.preprocessing
+        bodies = tuple(settings.body_of(pixels) for pixels in slices)
         answers = [
             predictor.answer_tensors(preprocess(pixels, settings, body)[np.newaxis])
             for pixels, body in zip(slices, bodies, strict=True)
