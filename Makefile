@@ -46,7 +46,7 @@ run: install-train ## start the service, which can also train, on http://localho
 	$(BIN)/hilum serve
 
 test: install-dev ## run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 fuzz: install-dev ## ask every operation of the API 200 valid and 200 invalid requests (Schemathesis)
 	HILUM_SCHEMATHESIS_EXAMPLES=200 $(BIN)/pytest tests/web/test_schemathesis.py
