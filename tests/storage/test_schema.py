@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 from storage_samples import keep, prediction
 
-from hilum.errors import DatabaseOutdated
+from hilum.errors import DatabaseOutdated, DatabaseUnavailable
 from hilum.storage import schema
-from hilum.storage.database import Database
+from hilum.storage.database import Database, sqlite_url
 from hilum.storage.metadata import METADATA
 from hilum.storage.predictions import find
-from hilum.storage.revision import REVISION
+from hilum.storage.revision import REVISION, create_sqlite, sqlite_revision
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +57,36 @@ def test_down_and_up_again(empty_database: Database) -> None:
         assert find(connection, prediction(1).id) is None
 
 
+def test_a_new_sqlite_file_is_what_the_migrations_make(tmp_path: Path) -> None:
+    migrated = Database(sqlite_url(tmp_path / "migrated.db"))
+    schema.upgrade(migrated)
+    migrated.close()
+    create_sqlite(tmp_path / "new.db")
+    assert contents(tmp_path / "new.db") == contents(tmp_path / "migrated.db")
+    assert sqlite_revision(tmp_path / "new.db") == REVISION
+
+
+def contents(file: Path) -> list[str]:
+    """Every statement that makes the database again, rows included."""
+    with closing(sqlite3.connect(file)) as connection:
+        return sorted(connection.iterdump())
+
+
+def test_a_database_that_is_there_already_stays(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path / "hilum.db"))
+    create_sqlite(database.file)
+    keep(database, prediction(1))
+    create_sqlite(database.file)
+    with database.reading() as connection:
+        assert find(connection, prediction(1).id) is not None
+    database.close()
+
+
+def test_a_database_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable, match="missing"):
+        create_sqlite(tmp_path / "missing" / "missing.db")
+
+
 def test_an_outdated_database_is_refused_with_the_command_to_run(empty_database: Database) -> None:
     with pytest.raises(DatabaseOutdated, match="hilum db upgrade"):
         schema.require_current(empty_database)
@@ -83,4 +115,4 @@ def test_the_wheel_carries_the_migrations(tmp_path: Path) -> None:
     migrations = ROOT / "src/hilum/storage/migrations"
     wanted = {str(path.relative_to(ROOT / "src")) for path in migrations.rglob("*.py")}
     assert len(wanted) >= 4
-    assert wanted <= packed
+    assert wanted | {"hilum/storage/sqlite_schema.sql"} <= packed

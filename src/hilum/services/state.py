@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hilum.errors import DatabaseOutdated, DatabaseUnavailable, StorageInvalid
-from hilum.storage.revision import REVISION, copy_sqlite, sqlite_revision
+from hilum.storage.revision import REVISION, copy_sqlite, create_sqlite, sqlite_revision
 
 if TYPE_CHECKING:
     from hilum.storage.blobs import Blobs
@@ -73,6 +73,17 @@ class StatePlaces:
         from hilum.storage.blobs import folder_url, open_blobs
 
         return open_blobs(self.blobs_url or folder_url(self.home / _BLOBS), kind)
+
+
+def prepare_new(places: StatePlaces) -> None:
+    """Makes the database where all state is new and lies in the home folder; else does nothing.
+
+    Raises:
+        StorageInvalid: the home folder or the database cannot be made.
+    """
+    if places.database_url is None and places.blobs_url is None and not places.default_database.exists():
+        places.make_home()
+        create_sqlite(places.default_database)
 
 
 def is_prepared(places: StatePlaces) -> bool:

@@ -21,7 +21,7 @@ from granian.log import LogLevels
 from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.logs import log_config
 from hilum.services.reference import reference_bundle
-from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare
+from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare, prepare_new
 from hilum.web.memory import give_large_blocks_back
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def prepare_state(places: StatePlaces, *, needs_key: bool = False) -> None:
         StorageInvalid: it cannot be made ready.
         SettingsRefused: an API key is needed and there is none.
     """
+    prepare_new(places)
     if is_prepared(places) and not needs_key:
         return
     method = "fork" if sys.platform == "linux" else "spawn"  # this process has no threads yet, and fork is quicker
