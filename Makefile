@@ -45,8 +45,12 @@ install-dev: $(VENV)/.dev node_modules/.built ## install what training, tests an
 run: install-train ## start the service, which can also train, on http://localhost:8000
 	$(BIN)/hilum serve
 
+# a browser keeps an event loop in its process, where no other test could run one
+PARALLEL := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: install-dev ## run the tests
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(PARALLEL) --ignore tests/browser
+	$(PARALLEL) tests/browser
 
 fuzz: install-dev ## ask every operation of the API 200 valid and 200 invalid requests (Schemathesis)
 	HILUM_SCHEMATHESIS_EXAMPLES=200 $(BIN)/pytest tests/web/test_schemathesis.py

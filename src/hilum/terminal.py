@@ -288,7 +288,7 @@ def print_gate_report(report: GateReport) -> None:
         console.print(f"  let through without a warning: {escape(name)} ({score:.3f}), else {looks_like}")
 
 
-def print_bundle(manifest: Manifest, directory: Path, lineage: Mapping[str, str]) -> None:
+def print_bundle(manifest: Manifest, directory: Path, lineage: Mapping[str, str] | None = None) -> None:
     """What a bundle says of itself and the registry of it; printed only after it was verified."""
     table = Table(box=box.SIMPLE, show_header=False)
     rows = {
@@ -305,7 +305,7 @@ def print_bundle(manifest: Manifest, directory: Path, lineage: Mapping[str, str]
         "data set": manifest.dataset_digest[:16],
         "verified": f"{len(manifest.files)} file hashes and the golden predictions",
     }
-    for name, value in (rows | dict(lineage)).items():
+    for name, value in {**rows, **(lineage or {})}.items():
         table.add_row(name, escape(value))
     _console().print(table)
 

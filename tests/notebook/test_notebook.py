@@ -58,7 +58,8 @@ def execute(data_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callab
             "--ExecutePreprocessor.startup_timeout=300",
         ]
         command = [*nbconvert, "--output-dir", str(out), str(notebook)]
-        subprocess.run(command, env=inherited | given | settings, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, env=inherited | given | settings, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-4000:]
         return nbformat.read(out / notebook.name, as_version=4)
 
     return run
