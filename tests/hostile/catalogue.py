@@ -5,6 +5,7 @@ from __future__ import annotations
 _DECODE, _PREDICT = "hostile/test_decode_hostile.py", "hostile/test_predict_hostile.py"
 _HTTP, _UPLOAD = "hostile/test_http_hostile.py", "hostile/test_upload_hostile.py"
 _ACCESS, _PROTOCOL, _HISTORY = "web/test_access.py", "web/test_protocol.py", "web/test_history.py"
+_SMALL, _DATASETS = "hostile/test_small_machine.py", "services/test_datasets.py"
 _BUNDLE, _DEPLOYMENT = "inference/test_bundle.py", "services/test_deployment.py"
 
 CATALOGUE: dict[str, tuple[str, ...]] = {
@@ -33,7 +34,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "H85": (f"{_ACCESS}::test_many_invalid_keys_are_not_looked_at",),
     "H87": (f"{_ACCESS}::test_another_sites_page_cannot_use_a_session",),
     "H88": (f"{_ACCESS}::test_no_other_origin_is_let_in_unless_it_is_allowed",),
-    "H89": ("browser/test_page_similar.py::test_look_alikes_are_listed_as_text",),
+    "H89": ("browser/test_payloads.py", "browser/test_page_similar.py::test_look_alikes_are_listed_as_text"),
     "H90": ("web/test_operation.py::test_every_answer_carries_the_security_headers",),
     "H96": (f"{_HTTP}::test_secrets_are_in_no_answer_and_no_log",),
     "H97": (f"{_HTTP}::test_metrics_do_not_grow_with_what_clients_send",),
@@ -41,9 +42,20 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "H100": (f"{_ACCESS}::test_one_key_may_ask_only_so_often", "services/test_rate_limit.py"),
     "H101": ("web/test_retrain.py::test_of_fifty_at_once_one_runs_and_the_others_are_told_which",),
     "H102": ("web/test_retrain.py::test_too_few_images_are_refused",),
-    "H104": ("web/test_history_kill.py", "web/test_upload_kill.py"),
+    "H103": ("services/test_datasets.py::test_a_snapshot_is_what_it_was_whatever_comes_later",),
+    "H104": (
+        "web/test_history_kill.py",
+        "web/test_upload_kill.py",
+        "worker/test_execution.py::test_runs_survive_being_killed_at_any_point",
+    ),
     "H105": ("web/test_respawn.py", "services/test_decoding.py::test_a_process_that_is_killed_costs_no_answer"),
+    "H106": (
+        "worker/test_execution.py::test_a_step_that_fails_ends_the_run_with_the_reason",
+        "services/test_supervision.py::test_a_process_that_dies_is_replaced_and_in_the_end_the_run_has_failed",
+    ),
     "H107": ("web/test_server.py::test_starts_fast_stays_small_logs_json_and_drains",),
+    "H108": (f"{_SMALL}::test_a_full_disk", f"{_SMALL}::test_a_disk_that_refuses_every_write"),
+    "H109": (f"{_SMALL}::test_a_disk_that_refuses_every_write", f"{_SMALL}::test_no_file_descriptor_is_left"),
     "H110": (f"{_HISTORY}::test_predictions_go_on_without_the_database_and_history_heals",),
     "H111": ("storage/test_database.py::test_postgresql_heals_once_it_is_back",),
     "H112": ("storage/test_blobs.py::test_damaged_bytes_are_never_handed_out_and_heal_when_put_again",),
@@ -54,9 +66,37 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "H115": (f"{_BUNDLE}::test_a_graph_that_answers_differently_is_refused",),
     "H116": (f"{_BUNDLE}::test_a_name_that_leaves_the_folder_is_refused",),
+    "H117": ("inference/test_graph_safety.py", f"{_BUNDLE}::test_a_link_is_refused_even_to_the_right_bytes"),
     "H118": (f"{_DEPLOYMENT}::test_a_storm_of_promotions_ends_with_the_last_one_loaded_alone",),
+    "H119": (
+        "storage/test_training_runs.py::test_a_clock_that_is_set_neither_loses_nor_doubles_a_run",
+        "storage/test_predictions.py::test_times_beyond_2038_and_set_back_keep_their_order",
+        "services/test_rate_limit.py::test_a_burst_then_the_rate",
+    ),
+    "H120": (
+        "services/test_supervision.py::test_of_two_supervisors_one_has_the_run",
+        f"{_DEPLOYMENT}::test_every_server_follows_promotions_and_rollbacks",
+    ),
     "H121": ("storage/test_backup.py::test_restoring_over_predictions_needs_force",),
     "H122": ("services/test_decoding.py::test_a_process_that_hangs_is_killed_and_replaced",),
+    "H123": (
+        "services/test_promotion.py::test_wrong_labels_of_new_images_are_refused_and_named",
+        "services/test_doubted_labels.py",
+        "bench/test_poison_trial.py",
+    ),
+    "H125": (
+        f"{_DATASETS}::test_no_copy_of_a_test_image_may_be_trained_on",
+        f"{_DATASETS}::test_near_copies_and_other_crops_share_a_group",
+        f"{_DATASETS}::test_the_patient_of_a_test_image_is_not_trained_on",
+    ),
+    "H126": (f"{_DATASETS}::test_no_copy_of_a_test_image_may_be_trained_on",),
+    "H127": (
+        "services/test_promotion.py::test_a_worse_model_is_refused_and_every_flipped_image_is_named",
+        f"{_DATASETS}::test_a_tested_class_that_has_too_few_images_is_named",
+        "web/test_dataset.py::test_a_class_without_test_images_and_an_uneven_set_are_told",
+    ),
+    "H128": ("training/probes/test_robustness.py",),
+    "H129": ("test_reference_gate.py", "inference/test_gate.py"),
     "H130": ("services/test_drift.py", "web/test_monitoring.py::test_a_shift_of_intensities_becomes_an_alert"),
 }
 """The rows that have tests."""
@@ -66,5 +106,6 @@ WITHOUT: dict[str, str] = {
     "H82": "there are no idempotency keys: a slice sent twice is two predictions, and an image uploaded twice is one",
     "H86": "there are no tokens but random keys",
     "H98": "there are no tenants: a random id is what lets one see a prediction (docs/access.md)",
+    "H124": "nothing looks for a trigger hidden in a few images: no detection rate was measured, and none is claimed",
 }
 """Rows that this design has no place for, and why."""

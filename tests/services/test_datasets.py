@@ -194,6 +194,8 @@ def test_a_snapshot_is_what_it_was_whatever_comes_later(datasets: Datasets, tmp_
     assert datasets.snapshot() == frozen
     assert datasets.images_since_snapshot() == 0
     add(datasets, many(300, 2))
+    learnt = next(image.sha256 for image in frozen.images if image.split == "train")
+    datasets.delete(datasets.image_ids([learnt])[learnt])
 
     assert datasets.images_since_snapshot() == 4
     assert datasets.find_snapshot(frozen.digest) == frozen

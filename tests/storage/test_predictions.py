@@ -48,6 +48,19 @@ def test_times_are_kept_in_utc_to_the_microsecond(database: Database) -> None:
     assert found.created_at.tzinfo == UTC
 
 
+def test_times_beyond_2038_and_set_back_keep_their_order(database: Database) -> None:
+    """H119. What comes after the clock was set back stands before what it said earlier, and no page loses any."""
+    moments = [datetime(year, 3, 29, 1, 30, tzinfo=UTC) for year in (2039, 2107, 2026)]
+    stored = [prediction(number, created_at=moment) for number, moment in enumerate(moments)]
+    keep(database, *stored)
+    with database.reading() as connection:
+        found = [predictions.find(connection, one.id) for one in stored]
+        first = predictions.page(connection, PredictionFilter(), before=None, limit=2)
+        rest = predictions.page(connection, PredictionFilter(), before=(first[-1].created_at, first[-1].id), limit=2)
+    assert found == stored
+    assert [one.created_at.year for one in (*first, *rest)] == [2107, 2039, 2026]
+
+
 def test_a_time_without_a_zone_is_refused(database: Database) -> None:
     with pytest.raises(Exception, match="time zone"):
         keep(database, prediction(1, created_at=datetime(2026, 5, 4)))

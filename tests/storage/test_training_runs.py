@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from hilum.storage import training_runs
 from hilum.storage.database import Database
 from training_run_samples import NOON, stored_run
@@ -57,6 +59,30 @@ def test_one_worker_has_a_run_until_its_lease_ends(database: Database) -> None:
         ended = training_runs.find(connection, run.id)
     assert ended is not None
     assert (ended.status, ended.report, ended.active_slot, ended.lease_owner) == ("refused", {"a": 1}, None, None)
+
+
+@pytest.mark.parametrize("step", [timedelta(hours=1), timedelta(hours=-1)], ids=["ahead", "back"])
+def test_a_clock_that_is_set_neither_loses_nor_doubles_a_run(database: Database, step: timedelta) -> None:
+    """H119. The one that had the run finds that it has it no more, and nothing that it says of it counts."""
+    run, stepped = stored_run(), NOON + step
+    with database.writing() as connection:
+        training_runs.add(connection, run)
+        training_runs.take(connection, "one", now=NOON, until=SOON)
+        taken = training_runs.take(connection, "two", now=stepped, until=stepped + timedelta(seconds=10))
+        assert taken is not None
+        assert taken.id == run.id
+        assert not training_runs.renew(connection, run.id, "one", LATER)
+        assert not training_runs.end(connection, run.id, "one", "promoted", {"ended_at": LATER})
+        assert training_runs.take(connection, "one", now=stepped, until=stepped + timedelta(seconds=10)) is None
+        assert training_runs.end(connection, run.id, "two", "refused", {"ended_at": stepped})
+
+
+def test_clocks_that_differ_a_little_take_no_run_away(database: Database) -> None:
+    with database.writing() as connection:
+        training_runs.add(connection, stored_run())
+        training_runs.take(connection, "one", now=NOON, until=NOON + timedelta(seconds=15))
+        behind = NOON - timedelta(minutes=2)
+        assert training_runs.take(connection, "two", now=behind, until=behind + timedelta(seconds=15)) is None
 
 
 def test_a_released_run_can_be_taken_at_once(database: Database) -> None:

@@ -27,7 +27,7 @@ _KILLS = 16
 """On each of the two databases."""
 
 _CHILD = """
-import os, sys, time, uuid
+import os, resource, sys, time, uuid
 from dataclasses import dataclass
 from pathlib import Path
 from hilum.errors import TrainingFailed
@@ -55,6 +55,13 @@ class Light:
             raise TrainingFailed("the slices are all alike")
         if self.run.note == "breaks":
             raise ZeroDivisionError
+        if self.run.note == "grows":
+            most = resource.getrlimit(resource.RLIMIT_AS)
+            resource.setrlimit(resource.RLIMIT_AS, (8 << 30, most[1]))
+            try:
+                bytearray(16 << 30)
+            finally:
+                resource.setrlimit(resource.RLIMIT_AS, most)
     def compare(self):
         self._do("compare")
         return {"verdict": "promote"}
@@ -140,7 +147,10 @@ def test_a_run_does_its_steps_once_in_their_order(database: Database, tmp_path: 
 
 
 @pytest.mark.usefixtures("supervisor")
-@pytest.mark.parametrize(("note", "words"), [("fails", "the slices are all alike"), ("breaks", "ZeroDivisionError")])
+@pytest.mark.parametrize(
+    ("note", "words"),
+    [("fails", "the slices are all alike"), ("breaks", "ZeroDivisionError"), ("grows", "out of memory")],
+)
 def test_a_step_that_fails_ends_the_run_with_the_reason(database: Database, note: str, words: str) -> None:
     run = _wait_for_end(database, _queue(database, note))
     assert run.status == "failed"

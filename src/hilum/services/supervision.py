@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import threading
@@ -61,6 +62,7 @@ class Supervisor:
         self._thread: threading.Thread | None = None
         self._seen_at = -_SEEN_EVERY_S
         self._is_out_of_reach = False
+        self._last_death = "under another supervisor"
 
     def start(self) -> None:
         """Begins to look for runs."""
@@ -106,7 +108,7 @@ class Supervisor:
             self._end(run, RunStatus.CANCELLED)
             return
         if run.n_attempts > MOST_ATTEMPTS:
-            self._end(run, RunStatus.FAILED, f"its process died {MOST_ATTEMPTS} times; the log of the worker says how")
+            self._end(run, RunStatus.FAILED, f"its process died {MOST_ATTEMPTS} times, {self._last_death}")
             return
         log.info("a training run begins", extra={"reason": f"{run.id}, attempt {run.n_attempts}"})
         process = subprocess.Popen(
@@ -177,7 +179,8 @@ class Supervisor:
         if current.cancel_requested_at is not None:
             self._end(run, RunStatus.CANCELLED)
         elif not self._closing.is_set():
-            log.warning("the process of a training run died", extra={"reason": f"exit code {code}"})
+            self._last_death = _death_in_words(code)
+            log.warning("the process of a training run died", extra={"reason": self._last_death})
 
     def _end(self, run: StoredRun, status: RunStatus, failure: str | None = None) -> None:
         with self._database.writing() as connection:
@@ -201,3 +204,9 @@ class Supervisor:
                 training_runs.forget_worker(connection, self.name)
         except StorageInvalid:
             return  # it is forgotten by its age
+
+
+def _death_in_words(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "killed from outside: so does a system that runs out of memory"
+    return f"the last time with exit code {code}; the log of the worker says more"

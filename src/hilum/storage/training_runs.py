@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Update, delete, func, literal, or_, select, tuple_, update
@@ -20,6 +20,9 @@ Place = tuple[datetime, uuid.UUID]
 """Where a run stands in the order of time; the id decides between equal times."""
 
 _TABLE = TrainingRunRow.__table__
+
+_CLOCKS_APART = timedelta(minutes=5)
+"""Clocks of servers differ by less."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,13 @@ def page(connection: Connection, *, before: Place | None, limit: int) -> list[St
 def take(connection: Connection, owner: str, *, now: datetime, until: datetime) -> StoredRun | None:
     """Leases the active run to `owner`, where no other's lease on it still runs.
 
+    A lease that ends much later than this one would was given before the clock was set back; nobody waits for it.
+
     Returns:
         The run, which is running from now on; None where there is none to take.
     """
-    is_free = or_(TrainingRunRow.lease_until.is_(None), TrainingRunRow.lease_until <= now)
+    ends = TrainingRunRow.lease_until
+    is_free = or_(ends.is_(None), ends <= now, ends > until + _CLOCKS_APART)
     statement = (
         update(TrainingRunRow)
         .where(TrainingRunRow.active_slot == ACTIVE, is_free)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 from starlette.requests import Request
 
 from hilum.services.incoming_upload import UploadedPart
-from hilum.web.refusals import InsufficientStorage, MultipartLimits, RequestInvalid, TooManyFiles
+from hilum.web.refusals import InsufficientStorage, MultipartLimits, RequestInvalid, TooManyFiles, TooManyUploads
 from hilum.web.uploads import FileCollector, Part, UploadLimits, UploadReader, boundary_of
 
 _FIELD = "files"
@@ -22,8 +22,18 @@ class UploadSpool:
     """A temporary file that holds the files of one upload, one behind the other; it goes when it is closed."""
 
     def __init__(self) -> None:
-        """Makes the file."""
-        self._file: Any = TemporaryFile(prefix="hilum-upload-", buffering=1_000_000)  # noqa: SIM115 - closed by `close`
+        """Makes the file.
+
+        Raises:
+            InsufficientStorage: the disk is full, or takes no file.
+            TooManyUploads: every file descriptor is in use.
+        """
+        try:
+            self._file: Any = TemporaryFile(prefix="hilum-upload-", buffering=1_000_000)  # noqa: SIM115 - see `close`
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                raise TooManyUploads("no more files can be opened at present; try again in a moment") from error
+            raise InsufficientStorage("the disk that uploads pass through is full, or takes no file") from error
         self._size = 0
         self._extents: list[tuple[int, int]] = []
         self._start = 0

@@ -122,6 +122,10 @@ def _workflow(steps: Steps) -> Any:
         except HilumError as error:
             status = RunStatus.FAILED
             steps.ledger.end(RunStatus.FAILED, failure=f"{error.title}: {error.detail}"[:1000])
+        except MemoryError:
+            log.exception("the training run ran out of memory")
+            status = RunStatus.FAILED
+            steps.ledger.end(RunStatus.FAILED, failure="out of memory: the run needs more than its process may have")
         except Exception as error:
             log.exception("a step of the training run failed")
             status = RunStatus.FAILED
