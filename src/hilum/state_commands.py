@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hilum.errors import BlobMissing, ReplayFailed
+from hilum.errors import BlobCorrupt, BlobMissing, ReplayFailed
 
 if TYPE_CHECKING:
     from hilum.services.state import StatePlaces
@@ -109,6 +109,28 @@ def restore(file: Path, *, force: bool) -> None:
         summary = bring_back(database, places.open_blobs(), file, also=_other_blobs(places), is_forced=force)
         note_restored(database, summary.made_at)
     click.echo(f"restored {_described(summary)}")
+
+
+@db.command()
+def rewrite_images() -> None:
+    """Replace images kept as they were sent, by early versions, with copies of their pixels; a server may go on.
+
+    \b
+    Example:
+      hilum db rewrite-images
+    """
+    from hilum.services.decoding import Decoders
+    from hilum.services.kept_files import rewrite_kept_files
+    from hilum.storage.schema import require_current
+
+    places = _places()
+    decoders = Decoders("codecs")
+    with closing(places.open_database()) as database, closing(decoders):
+        require_current(database)
+        done = rewrite_kept_files(database, places.open_blobs(), decoders.decode)
+    click.echo(f"{done.copied} images are kept as copies of their pixels, {done.forgotten} are kept no more")
+    if done.damaged:
+        raise BlobCorrupt(f"{done.damaged} images are damaged and were left; restore them from a backup and go on")
 
 
 @click.command()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, literal, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.storage.tables import FeedbackRow, PredictionRow, ProvenanceRow
@@ -165,6 +165,20 @@ def images_in_use(connection: Connection, digests: Sequence[str]) -> set[str]:
         for statement in (copies, files):
             found.update(digest for digest in connection.execute(statement).scalars() if digest is not None)
     return found
+
+
+def files_kept_whole(connection: Connection, *, after: str, limit: int) -> list[str]:
+    """The sha256 of the first `limit` files behind `after` that are kept as they were sent, in their order."""
+    itself = PredictionRow.image_sha256
+    statement = select(itself).distinct().where(PredictionRow.is_image_kept, PredictionRow.kept_sha256.is_(None))
+    return list(connection.execute(statement.where(itself > after).order_by(itself).limit(limit)).scalars())
+
+
+def keep_copy_instead(connection: Connection, image_sha256: str, kept_sha256: str | None) -> None:
+    """Names the copy that is kept instead of a file as it was sent; None: nothing is kept any more."""
+    is_whole = (PredictionRow.image_sha256 == image_sha256, PredictionRow.kept_sha256.is_(None))
+    values = {"kept_sha256": kept_sha256, "is_image_kept": kept_sha256 is not None}
+    connection.execute(update(PredictionRow).where(*is_whole).values(values))
 
 
 def is_empty(connection: Connection) -> bool:
