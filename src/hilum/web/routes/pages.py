@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,55 +14,49 @@ from fastapi.templating import Jinja2Templates
 from hilum.services.samples import SAMPLE_SEEDS
 from hilum.web.auth import caller_of
 
+
+@dataclass(frozen=True)
+class DashboardPage:
+    """A page of the dashboard; its template has its name.
+
+    Attributes:
+        name: of the template, and of the page in the navigation.
+        address: the API's addresses are others, so that models are at `/registry`.
+        label: in the navigation.
+    """
+
+    name: str
+    address: str
+    label: str
+
+
+PAGES = (
+    DashboardPage("classify", "/", "Classify"),
+    DashboardPage("history", "/history", "History"),
+    DashboardPage("data", "/data", "Data"),
+    DashboardPage("training", "/training", "Training"),
+    DashboardPage("registry", "/registry", "Models"),
+    DashboardPage("performance", "/performance", "Performance"),
+)
+
 router = APIRouter()
 
 templates = Jinja2Templates(Path(__file__).resolve().parent.parent / "templates")
-templates.env.globals["pages"] = (
-    ("classify", "/", "Classify"),
-    ("history", "/history", "History"),
-    ("data", "/data", "Data"),
-    ("training", "/training", "Training"),
-    ("registry", "/registry", "Models"),
-    ("performance", "/performance", "Performance"),
-)
+templates.env.globals["pages"] = PAGES
+templates.env.globals["samples"] = sorted(SAMPLE_SEEDS)
 
 
-@router.get("/", response_class=HTMLResponse, include_in_schema=False)
-async def classify(request: Request) -> Response:
-    """Slices in, answers out."""
-    return templates.TemplateResponse(
-        request, "classify.html", shown(request, "classify") | {"samples": sorted(SAMPLE_SEEDS)}
+def _route_to(page: DashboardPage) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    async def show(request: Request) -> Response:
+        return templates.TemplateResponse(request, f"{page.name}.html", shown(request, page.name))
+
+    return show
+
+
+for _page in PAGES:
+    router.add_api_route(
+        _page.address, _route_to(_page), name=_page.name, response_class=HTMLResponse, include_in_schema=False
     )
-
-
-@router.get("/history", response_class=HTMLResponse, include_in_schema=False)
-async def history(request: Request) -> Response:
-    """What was answered before."""
-    return templates.TemplateResponse(request, "history.html", shown(request, "history"))
-
-
-@router.get("/data", response_class=HTMLResponse, include_in_schema=False)
-async def data(request: Request) -> Response:
-    """What may be trained on, and what waits for a person."""
-    return templates.TemplateResponse(request, "data.html", shown(request, "data"))
-
-
-@router.get("/training", response_class=HTMLResponse, include_in_schema=False)
-async def training(request: Request) -> Response:
-    """Training runs: started, watched, compared."""
-    return templates.TemplateResponse(request, "training.html", shown(request, "training"))
-
-
-@router.get("/registry", response_class=HTMLResponse, include_in_schema=False)
-async def registry(request: Request) -> Response:
-    """Registered models: compared, promoted, rolled back. `/models` is the API's."""
-    return templates.TemplateResponse(request, "registry.html", shown(request, "registry"))
-
-
-@router.get("/performance", response_class=HTMLResponse, include_in_schema=False)
-async def performance(request: Request) -> Response:
-    """What was measured of the served model."""
-    return templates.TemplateResponse(request, "performance.html", shown(request, "performance"))
 
 
 def shown(request: Request, here: str) -> dict[str, Any]:
