@@ -70,6 +70,23 @@ def test_while_every_core_is_busy_a_commit_waits_for_more(ledger: Ledger) -> Non
     writer.close()
 
 
+def test_a_commit_goes_ahead_when_a_core_could_become_idle(ledger: Ledger) -> None:
+    line = [1]
+    writer = GroupWriter(ledger.commit, is_saturated=lambda: bool(line), gather_s=600)
+    writer.start()
+
+    async def write() -> list[str | None]:
+        first = asyncio.create_task(writer.write(0))
+        await asyncio.sleep(0.1)
+        assert ledger.groups == []
+        line.clear()
+        return await asyncio.gather(first, writer.write(1))
+
+    assert asyncio.run(write()) == ["kept 0", "kept 1"]
+    assert ledger.groups == [[0, 1]]
+    writer.close()
+
+
 def test_closing_does_not_wait_for_more(ledger: Ledger) -> None:
     writer = GroupWriter(ledger.commit, is_saturated=lambda: True, gather_s=600)
     writer.start()

@@ -110,7 +110,7 @@ class History:
             keeps_images: False: only their hashes are.
             retention_days: predictions are deleted after so many days; 0: never.
             is_audited: predictions and feedback get their events in the audit log, in the same commit.
-            is_saturated: whether every core is busy: predictions are then committed in larger groups.
+            is_saturated: whether slices wait for a core: predictions are then committed in larger groups.
         """
         self.keeps_images = keeps_images
         self.retention_days = retention_days

@@ -1,8 +1,8 @@
 """Makes answers durable in groups: one transaction for all that wait, then all are told. Knows no table.
 
 A database syncs its log once a commit, which takes milliseconds. Answers that arrive during a commit share the next.
-While every core is busy a commit also waits a little for more: that delays no computing, and a commit costs the
-processor the same for one answer as for ten.
+While slices wait for a core a commit waits a little for more: that delays no computing, and a commit costs the
+processor nearly the same for one answer as for ten. It goes ahead at once when a core could become idle.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Receipt = TypeVar("Receipt")
 log = logging.getLogger(__name__)
 
 _LARGEST_GROUP = 128
-_GATHER_S = 0.01
+_GATHER_S = 0.05
 _PATIENCE_S = 2.0
 _REST_S = 1.0
 """After a failure entries are refused at once for so long; the next one then tries again."""
@@ -57,8 +57,8 @@ class GroupWriter(Generic[Entry, Receipt]):
 
         Args:
             commit: keeps all entries or none, and returns a receipt for each, or raises `StorageInvalid`.
-            is_saturated: whether every core is busy, so that a commit waits for more entries.
-            gather_s: it waits so long.
+            is_saturated: whether work waits for a core, so that a commit waits for more entries.
+            gather_s: it waits so long at most.
             patience_s: an entry is given up after so long.
             what: entries are called in the log.
         """
@@ -102,7 +102,7 @@ class GroupWriter(Generic[Entry, Receipt]):
             if self._is_closing:
                 return None
             self._waiting.append(waiting)
-            if len(self._waiting) == 1:
+            if len(self._waiting) == 1 or not self._is_saturated():
                 self._changed.notify()
         try:
             return await asyncio.wait_for(waiting.told, self._patience_s)
@@ -124,7 +124,7 @@ class GroupWriter(Generic[Entry, Receipt]):
                 if not self._waiting:
                     return
                 if self._is_saturated():
-                    self._changed.wait_for(lambda: self._is_closing, self._gather_s)
+                    self._changed.wait_for(lambda: self._is_closing or not self._is_saturated(), self._gather_s)
                 group, self._waiting = self._waiting[:_LARGEST_GROUP], self._waiting[_LARGEST_GROUP:]
             group = [waiting for waiting in group if not waiting.is_abandoned]
             if group:

@@ -54,8 +54,8 @@ class Workers:
 
     @property
     def is_saturated(self) -> bool:
-        """Whether every thread has work; a glance from any thread."""
-        return self._admitted >= self.threads
+        """Whether calls wait for a thread; a glance from any thread."""
+        return self._admitted > self.threads
 
     @property
     def expected_wait_s(self) -> float:
