@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hilum.access_commands import audit_log, keys
+from hilum.batch_commands import batch, batches_group
 from hilum.dataset_commands import dataset_add
 from hilum.drift_commands import drift
 from hilum.errors import BundleInvalid, DatasetNotFound, HilumError, InputRejected, NotAChestCt, TrainingFailed
@@ -402,6 +403,8 @@ main.add_command(keys)
 main.add_command(audit_log)
 main.add_command(replay)
 main.add_command(models)
+main.add_command(batch)
+main.add_command(batches_group)
 for command in (retrain, runs, worker):
     main.add_command(command)
 

@@ -456,6 +456,30 @@ class RunNotFound(ServiceRefused):
     code, status, title = "run-not-found", 404, "There is no such training run"
 
 
+class BatchNotFound(ServiceRefused):
+    """No batch has this id."""
+
+    code, status, title = "batch-not-found", 404, "There is no such batch"
+
+
+class BatchUnavailable(ServiceRefused):
+    """No model can score a batch yet, or the database or the store of bytes does not answer."""
+
+    code, title, retry_after = "batch-unavailable", "Batches cannot be taken or read now", 2
+
+
+class BatchActive(ServiceRefused):
+    """The batch has not ended."""
+
+    code, status, title = "batch-active", 409, "The batch is being scored"
+
+
+class BatchItemFailed(ServiceRefused):
+    """Scoring the image failed for a reason that the image's own checks did not find."""
+
+    code, status, title = "batch-item-failed", 422, "The image could not be scored"
+
+
 class RegistryUnavailable(ServiceRefused):
     """The database that knows the models, or the store of their files, does not answer; predictions are made."""
 

@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     def state_environment(self) -> dict[str, str]:
         """Where state lies and how it is kept, as the environment of another process of hilum's."""
         places = {"HOME": self.home.absolute(), "DATABASE_URL": self.database_url, "BLOBS_URL": self.blobs_url}
-        ways = {"LOG_LEVEL": self.log_level, "AUDIT_LOG": str(self.audit_log).lower()}
+        ways = {"LOG_LEVEL": self.log_level, "AUDIT_LOG": str(self.audit_log).lower(), "ISOLATION": self.isolation}
         return {f"HILUM_{name}": str(value) for name, value in (places | ways).items() if value is not None}
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")

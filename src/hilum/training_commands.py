@@ -7,13 +7,15 @@ import signal
 import sys
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 if TYPE_CHECKING:
+    from hilum.services.batch_supervision import BatchSupervisor
     from hilum.services.retraining import Retraining, StoredRun
     from hilum.services.run_rules import Mode, Policy
+    from hilum.services.supervision import Supervisor
     from hilum.settings import Settings
 
 _LOOK_S = 1.0
@@ -43,37 +45,49 @@ def retrain(mode: Mode, epochs: int | None, note: str, policy: Policy | None, *,
 
 
 @click.command()
-def worker() -> None:
-    """Carry out training runs until stopped: beside servers that have HILUM_WORKER=false, or on a machine of its own.
+@click.option("--only", type=click.Choice(["training", "batches"]), help="Do this alone [both].")
+def worker(only: Literal["training", "batches"] | None) -> None:
+    """Carry out training runs and score batches until stopped, beside servers or on a machine of its own.
 
     \b
-    Example:
+    Examples:
       HILUM_DATABASE_URL=postgresql://… hilum worker
+      HILUM_DATABASE_URL=postgresql://… hilum worker --only batches
     """
     import logging.config
 
     from hilum.errors import TrainingFailed
     from hilum.logs import log_config
+    from hilum.services.batch_desk import open_batch_supervisor
     from hilum.services.state import prepare
     from hilum.services.training_desk import open_supervisor
     from hilum.services.worker_presence import missing_packages
 
-    if missing := missing_packages():
-        raise TrainingFailed(f"the packages {', '.join(missing)} are not installed: pip install 'hilum[train]'")
+    if only != "batches" and (missing := missing_packages()):
+        raise TrainingFailed(
+            f"the packages {', '.join(missing)} are not installed: pip install 'hilum[train]', or use --only batches"
+        )
     settings = _settings()
     logging.config.dictConfig(log_config(settings.log_level))
     places = _places()
     prepare(places)
-    supervisor = open_supervisor(places, settings.state_environment())
+    environment = settings.state_environment()
+    supervisors: list[Supervisor | BatchSupervisor] = []
+    if only != "batches":
+        supervisors.append(open_supervisor(places, environment))
+    if only != "training":
+        supervisors.append(open_batch_supervisor(places, environment))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    supervisor.start()
+    for supervisor in supervisors:
+        supervisor.start()
     try:
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
-        click.echo("hilum: the worker ends; its run goes on with the next", err=True)
+        click.echo("hilum: the worker ends; what it had begun goes on with the next", err=True)
     finally:
-        supervisor.close()
+        for supervisor in supervisors:
+            supervisor.close()
 
 
 @click.group()

@@ -22,6 +22,7 @@ PREDICT, FEEDBACK, UPLOAD, RETRAIN, PROMOTE = "predict", "feedback", "upload", "
 IMAGE_RELEASED, IMAGE_DELETED = "image-released", "image-deleted"
 SIGN_IN, SIGN_IN_REFUSED, SIGN_OUT, KEY_REFUSED = "sign-in", "sign-in-refused", "sign-out", "key-refused"
 RESTORED = "restored"
+BATCH, BATCH_DELETED = "batch", "batch-deleted"
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import MetaData
 
-from hilum.storage import automation_tables, dataset_tables, model_tables, tables, training_tables
+from hilum.storage import automation_tables, batch_tables, dataset_tables, model_tables, tables, training_tables
 
 METADATA: MetaData = tables.Base.metadata
 
-_MODULES = (tables, automation_tables, dataset_tables, model_tables, training_tables)
+_MODULES = (tables, automation_tables, batch_tables, dataset_tables, model_tables, training_tables)

@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.storage.tables import FeedbackRow, PredictionRow, ProvenanceRow
@@ -179,6 +192,17 @@ def keep_copy_instead(connection: Connection, image_sha256: str, kept_sha256: st
     is_whole = (PredictionRow.image_sha256 == image_sha256, PredictionRow.kept_sha256.is_(None))
     values = {"kept_sha256": kept_sha256, "is_image_kept": kept_sha256 is not None}
     connection.execute(update(PredictionRow).where(*is_whole).values(values))
+
+
+def kept_copies(connection: Connection, digests: Sequence[str]) -> dict[str, str]:
+    """The name of the kept image of each file of these sha256; those of which none is kept are left out."""
+    found: dict[str, str] = {}
+    for start in range(0, len(digests), _AT_ONCE):
+        kept = func.max(func.coalesce(PredictionRow.kept_sha256, PredictionRow.image_sha256))
+        among = (PredictionRow.image_sha256.in_(digests[start : start + _AT_ONCE]), PredictionRow.is_image_kept)
+        statement = select(PredictionRow.image_sha256, kept).where(*among).group_by(PredictionRow.image_sha256)
+        found.update((sha256, copy) for sha256, copy in connection.execute(statement))
+    return found
 
 
 def is_empty(connection: Connection) -> bool:

@@ -2,7 +2,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0010');
+INSERT INTO "alembic_version" VALUES('0011');
 CREATE TABLE aliases (
 	name VARCHAR(20) NOT NULL, 
 	version VARCHAR(128) NOT NULL, 
@@ -52,6 +52,49 @@ CREATE TABLE automation (
 	held_until DATETIME, 
 	outcome JSON, 
 	CONSTRAINT pk_automation PRIMARY KEY (id)
+);
+CREATE TABLE batch_chunks (
+	batch_id CHAR(32) NOT NULL, 
+	number INTEGER NOT NULL, 
+	first_index INTEGER NOT NULL, 
+	items JSON NOT NULL, 
+	pack_sha256 VARCHAR(64), 
+	n_attempts INTEGER NOT NULL, 
+	done_at DATETIME, 
+	CONSTRAINT pk_batch_chunks PRIMARY KEY (batch_id, number), 
+	CONSTRAINT fk_batch_chunks_batch_id_batches FOREIGN KEY(batch_id) REFERENCES batches (id) ON DELETE CASCADE
+);
+CREATE TABLE batch_results (
+	batch_id CHAR(32) NOT NULL, 
+	item_index INTEGER NOT NULL, 
+	image_sha256 VARCHAR(64) NOT NULL, 
+	status INTEGER NOT NULL, 
+	answer JSON NOT NULL, 
+	CONSTRAINT pk_batch_results PRIMARY KEY (batch_id, item_index), 
+	CONSTRAINT fk_batch_results_batch_id_batches FOREIGN KEY(batch_id) REFERENCES batches (id) ON DELETE CASCADE
+);
+CREATE TABLE batch_workers (
+	name VARCHAR(100) NOT NULL, 
+	seen_at DATETIME NOT NULL, 
+	CONSTRAINT pk_batch_workers PRIMARY KEY (name)
+);
+CREATE TABLE batches (
+	id CHAR(32) NOT NULL, 
+	status VARCHAR(20) NOT NULL, 
+	note VARCHAR(500) NOT NULL, 
+	actor VARCHAR(40) NOT NULL, 
+	model_version VARCHAR(200) NOT NULL, 
+	created_at DATETIME NOT NULL, 
+	started_at DATETIME, 
+	ended_at DATETIME, 
+	n_items INTEGER NOT NULL, 
+	n_chunks INTEGER NOT NULL, 
+	n_answered INTEGER NOT NULL, 
+	n_refused INTEGER NOT NULL, 
+	n_chunks_queued INTEGER NOT NULL, 
+	n_chunks_done INTEGER NOT NULL, 
+	failure VARCHAR(1000), 
+	CONSTRAINT pk_batches PRIMARY KEY (id)
 );
 CREATE TABLE dataset_snapshots (
 	digest VARCHAR(64) NOT NULL, 
@@ -197,3 +240,5 @@ CREATE INDEX ix_labelled_images_status_sequence ON labelled_images (status, sequ
 CREATE UNIQUE INDEX uq_labelled_images_accepted ON labelled_images (sha256) WHERE status = 'accepted';
 CREATE INDEX ix_predictions_decision_created_at_id ON predictions (decision, created_at, id);
 CREATE INDEX ix_predictions_model_version_created_at_id ON predictions (model_version, created_at, id);
+CREATE INDEX ix_batches_created_at_id ON batches (created_at, id);
+CREATE INDEX ix_batches_active ON batches (created_at) WHERE status IN ('queued', 'running');

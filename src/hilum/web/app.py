@@ -17,6 +17,8 @@ from starlette.types import Receive, Scope, Send
 from hilum.services.access import Access
 from hilum.services.audit_log import AuditLog
 from hilum.services.automation import Automation
+from hilum.services.batch_desk import BatchesDesk
+from hilum.services.batch_supervision import BatchSupervisor
 from hilum.services.dataset_desk import DatasetDesk
 from hilum.services.deployment import Deployment
 from hilum.services.drift_monitor import DriftMonitor
@@ -34,7 +36,18 @@ from hilum.web.metrics import Instruments
 from hilum.web.middleware import RequestGuard, RequestRecorder
 from hilum.web.problems import install_problem_handlers
 from hilum.web.routes import automation as automation_routes
-from hilum.web.routes import batch, documents, health, models, monitoring, performance, predictions, sessions, studies
+from hilum.web.routes import (
+    batch,
+    batches,
+    documents,
+    health,
+    models,
+    monitoring,
+    performance,
+    predictions,
+    sessions,
+    studies,
+)
 from hilum.web.routes import datasets as dataset_routes
 from hilum.web.routes import history as history_routes
 from hilum.web.routes import pages as page_routes
@@ -80,6 +93,8 @@ def create_app(
     datasets: DatasetDesk | None = None,
     drift: DriftMonitor | None = None,
     automation: Automation | None = None,
+    queued: BatchesDesk | None = None,
+    batch_supervisor: BatchSupervisor | None = None,
     tracing: Tracing | None = None,
     upload_limits: UploadLimits | None = None,
     allowed_hosts: frozenset[str] = frozenset(),
@@ -97,6 +112,8 @@ def create_app(
         supervisor: starts the process of a run, and is started and closed too; None leaves that to others.
         datasets: takes labelled images, and is started and closed too; None takes none.
         drift: compares recent inputs with the training ones, and is started and closed too; None compares nothing.
+        queued: takes batches that are scored later, and is started and closed too; None takes none.
+        batch_supervisor: starts what scores them, and is started and closed too; None leaves that to others.
         automation: retrains without being asked, and is started and closed too; None never does.
         tracing: makes traces of requests, and is started and closed too; None makes none.
         upload_limits: caps on request bodies.
@@ -111,7 +128,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         others = (tracing, drift, automation, service, history, audit, access, retraining, supervisor, deployment)
-        parts = [part for part in (*others, datasets) if part is not None]
+        parts = [part for part in (*others, datasets, queued, batch_supervisor) if part is not None]
+        if queued is not None:
+            when_stopping(queued.end_streams)
         if retraining is not None:
             when_stopping(retraining.end_streams)
         for part in parts:
@@ -136,10 +155,12 @@ def create_app(
         datasets,
         drift,
         automation,
+        queued,
     )
     for routes in (
         predictions,
         batch,
+        batches,
         studies,
         history_routes,
         performance,

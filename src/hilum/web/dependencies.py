@@ -13,6 +13,7 @@ from hilum.services.access import Access
 from hilum.services.audit_log import AuditLog
 from hilum.services.automation import Automation
 from hilum.services.batch import STUDY_LIMITS, BatchDesk
+from hilum.services.batch_desk import BatchesDesk
 from hilum.services.dataset_desk import DatasetDesk
 from hilum.services.deployment import Deployment
 from hilum.services.drift_monitor import DriftMonitor
@@ -39,7 +40,8 @@ class Context:
         datasets: takes labelled images; None where none are kept.
         drift: compares recent inputs with the training ones; None where no history is kept.
         automation: retrains without being asked; None where no labelled images are kept.
-        batches: admits batches.
+        queued: takes batches that are scored later; None where no state is kept.
+        batches: admits batches that are answered at once.
         studies: admits studies, and reports.
         started_at: of the monotonic clock.
     """
@@ -55,6 +57,7 @@ class Context:
     datasets: DatasetDesk | None = None
     drift: DriftMonitor | None = None
     automation: Automation | None = None
+    queued: BatchesDesk | None = None
     batches: BatchDesk = field(default_factory=BatchDesk)
     studies: BatchDesk = field(default_factory=lambda: BatchDesk(STUDY_LIMITS))
     started_at: float = field(default_factory=time.monotonic)

@@ -169,6 +169,7 @@ def build_app(settings: Settings) -> FastAPI:
     from hilum.services.training_desk import open_automation
     from hilum.services.workers import Workers
     from hilum.web.app import create_app
+    from hilum.web.batch_parts import open_queued, open_scoring
 
     logging.config.dictConfig(log_config(settings.log_level))
     cv2.setNumThreads(1)
@@ -208,6 +209,8 @@ def build_app(settings: Settings) -> FastAPI:
         datasets=DatasetDesk(datasets, workers=max(1, workers.threads - 1)) if datasets is not None else None,
         retraining=retraining,
         automation=automation,
+        queued=open_queued(settings),
+        batch_supervisor=open_scoring(settings),
         supervisor=_supervisor(settings),
         allowed_hosts=names,
         allowed_origins=frozenset(settings.allowed_origins),

@@ -118,8 +118,8 @@ class _Window(io.RawIOBase):
 class _FormCollector(FileCollector):
     """Writes the files of a form to a spool and keeps its fields."""
 
-    def __init__(self, boundary: bytes, limits: UploadLimits, spool: UploadSpool) -> None:
-        super().__init__(boundary, limits, field=_FIELD, most=limits.dataset_files)
+    def __init__(self, boundary: bytes, limits: UploadLimits, spool: UploadSpool, most: int) -> None:
+        super().__init__(boundary, limits, field=_FIELD, most=most)
         self.fields: dict[str, str] = {}
         self._spool = spool
         self._n_files = 0
@@ -148,9 +148,8 @@ class _FormCollector(FileCollector):
         if part.name != _FIELD:
             return
         self._n_files += 1
-        if self._n_files > self._limits.dataset_files:
-            most = self._limits.dataset_files
-            raise TooManyFiles(f"send at most {most} files at a time", limit=most, actual=self._n_files)
+        if self._n_files > self._most:
+            raise TooManyFiles(f"send at most {self._most} files at a time", limit=self._most, actual=self._n_files)
         self._spool.end_file()
 
     def check_whole(self) -> None:
@@ -158,8 +157,22 @@ class _FormCollector(FileCollector):
         self.require_whole(has_files=self._n_files > 0)
 
 
-async def read_form(reader: UploadReader, request: Request, spool: UploadSpool) -> dict[str, str]:
+async def read_form(
+    reader: UploadReader,
+    request: Request,
+    spool: UploadSpool,
+    *,
+    most_files: int | None = None,
+    most_bytes: int | None = None,
+) -> dict[str, str]:
     """Reads a form whose files are in the parts named `files`, at least one, onto `spool`.
+
+    Args:
+        reader: has the limits.
+        request: whose body it is.
+        spool: gets the files.
+        most_files: caps them; None: as many as of labelled images.
+        most_bytes: caps the body; None: as much as of labelled images.
 
     Returns:
         The form's other fields.
@@ -167,7 +180,8 @@ async def read_form(reader: UploadReader, request: Request, spool: UploadSpool) 
     Raises:
         RequestRefused: a leaf that says what is wrong with the request.
     """
-    collector = _FormCollector(boundary_of(request), reader.limits, spool)
-    await reader.stream(request, reader.limits.dataset_bytes, collector.feed)
+    limits = reader.limits
+    collector = _FormCollector(boundary_of(request), limits, spool, most_files or limits.dataset_files)
+    await reader.stream(request, most_bytes or limits.dataset_bytes, collector.feed)
     collector.check_whole()
     return collector.fields

@@ -39,6 +39,8 @@ class UploadLimits:
         study_bytes, study_files: of a body with the slices of a study.
         json_bytes: of a body in JSON.
         dataset_bytes, dataset_files: of labelled images; such a body goes to disk and not into memory.
+        scoring_bytes, scoring_files: of images that are scored later; such a body goes to disk too.
+        references_bytes: of a body in JSON that lists such images.
     """
 
     body_bytes: int = 25_000_000
@@ -56,6 +58,9 @@ class UploadLimits:
     json_bytes: int = 16_000
     dataset_bytes: int = 512_000_000
     dataset_files: int = 5000
+    scoring_bytes: int = 2_000_000_000
+    scoring_files: int = 20_000
+    references_bytes: int = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -240,8 +245,8 @@ class UploadReader:
         await self._read(request, self.limits.study_bytes, collector.feed)
         return collector.files()
 
-    async def read_json(self, request: Request) -> bytes:
-        """Reads a body in JSON, unparsed.
+    async def read_json(self, request: Request, most: int | None = None) -> bytes:
+        """Reads a body in JSON, unparsed, of at most `most` bytes; None: of the usual limit.
 
         Raises:
             RequestRefused: a leaf that says what is wrong with the request.
@@ -250,7 +255,7 @@ class UploadReader:
         if kind != b"application/json":
             raise NotJson("send application/json")
         chunks: list[bytes] = []
-        await self._read(request, self.limits.json_bytes, chunks.append)
+        await self._read(request, most or self.limits.json_bytes, chunks.append)
         return b"".join(chunks)
 
     async def stream(self, request: Request, most: int, feed: Callable[[bytes], None]) -> None:

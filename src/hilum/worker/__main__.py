@@ -20,9 +20,9 @@ from hilum.settings import Settings
 def main() -> None:
     """Runs; the exit code is 0 where the run's row says how it ended."""
     if "--step-back" in sys.argv:
-        _step_back()
+        step_back()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    threading.Thread(target=end_with_supervisor, daemon=True).start()
     run_id, owner = sys.argv[-2:]
     settings = Settings()
     logging.config.dictConfig(log_config(settings.log_level))
@@ -48,7 +48,7 @@ def main() -> None:
     os._exit(0)  # TensorFlow's and DBOS's threads have nothing left to do
 
 
-def _step_back() -> None:
+def step_back() -> None:
     """Leaves the processor to whoever answers requests."""
     with contextlib.suppress(OSError, AttributeError):
         os.nice(19)
@@ -56,7 +56,7 @@ def _step_back() -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
-def _end_with_supervisor() -> None:
+def end_with_supervisor() -> None:
     """Standard input is a pipe that closes when the supervisor ends, however it ends."""
     sys.stdin.buffer.read()
     os._exit(3)
