@@ -40,9 +40,7 @@ class Served:
         self.desk = BatchesDesk(found, caps=BatchCaps(files=50))
         limits = UploadLimits(references_bytes=2000)
         self.service = tiny_service(bundle)
-        app = create_app(
-            self.service, history=history, queued=self.desk, allowed_hosts=HOSTS, upload_limits=limits
-        )
+        app = create_app(self.service, history=history, queued=self.desk, allowed_hosts=HOSTS, upload_limits=limits)
         self.client = TestClient(app, base_url="http://localhost")
 
     def score(self, batch_id: str) -> None:
