@@ -76,6 +76,7 @@ def test_a_run_is_cancelled_while_it_works(page: Page) -> None:
 
 def test_a_run_is_followed_live_to_its_end(page: Page) -> None:
     _start(page, "drawn slices")
+    expect(page.locator("#run-status")).to_have_text(re.compile("Queued|Running"))
     page.evaluate(_WATCH)
     expect(page.locator("#run-status")).to_have_text(re.compile(_ENDED), timeout=_PATIENCE_MS)
     expect(page.locator("#run-status")).to_have_text("Awaiting approval")
@@ -144,6 +145,7 @@ def test_the_challenger_answers_once_promoted_and_no_more_once_rolled_back(page:
     expect(page.locator("#models-rows tr", has_text=challenger)).to_contain_text("Champion")
     _until_served(page, origin, challenger)
     assert _answered_by(page, origin) == challenger
+    _look_into_the_confusion_matrix(page, origin)
 
     page.goto(f"{origin}/registry")
     page.get_by_role("button", name="Roll back").click()
@@ -152,6 +154,17 @@ def test_the_challenger_answers_once_promoted_and_no_more_once_rolled_back(page:
     expect(page.locator("#models-rows tr", has_text=champion)).to_contain_text("Champion")
     _until_served(page, origin, champion)
     assert _answered_by(page, origin) == champion
+
+
+def _look_into_the_confusion_matrix(page: Page, origin: str) -> None:
+    """The measured images of a cell are the labelled ones of this server, so that their pictures are shown."""
+    page.goto(f"{origin}/performance")
+    cell = page.locator(".cell").filter(has_not_text=re.compile("^0")).first
+    cell.click()
+    shown = page.locator(".measured img")
+    expect(shown).to_have_count(int((cell.text_content() or "").split()[0]))
+    page.wait_for_function(_IS_SHOWN, arg=shown.first.element_handle())
+    expect(page.locator("#confusion-slices")).to_contain_text("of the measurement (test)")
 
 
 def _until_served(page: Page, origin: str, version: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from hilum.evaluation import Figure, evaluate
 from hilum.inference.bundle import open_bundle
+from hilum.inference.measured_answers import MeasuredAnswers
 from hilum.training.assessment import Assessment, Conformal
 from hilum.training.card import write_card
 from hilum.training.split_rows import SplitRow, SplitRows
@@ -36,6 +37,7 @@ def assessment(tiny_bundle: Path) -> Assessment:
         conformal=None,
         splits=SplitRows((), ()),
         findings=None,
+        answers=MeasuredAnswers(split="test", dataset_digest="", class_names=model.class_names, answers=()),
     )
 
 

@@ -21,6 +21,7 @@ from hilum.imaging.phantoms import draw_phantom
 from hilum.imaging.preprocess import preprocess
 from hilum.inference.bundle import add_to_bundle, open_bundle
 from hilum.inference.calibration import calibrated_probabilities
+from hilum.inference.measured_answers import MeasuredAnswers
 from hilum.inference.predictor import Predictor
 from hilum.training.pipeline import TrainingSettings, train
 
@@ -97,6 +98,10 @@ def test_evaluating_adds_verified_figures_card_and_pictures(trained: Path, phant
     assert written["split"] == "test"
     assert {"accuracy", "precision", "recall", "f1", "confusion_matrix", "per_class"} <= set(written)
     assert np.sum(written["confusion_matrix"]) == 12
+    answers = MeasuredAnswers.load(trained / "answers.json")
+    assert [
+        [len(answers.cell(truth, said)) for said in answers.class_names] for truth in answers.class_names
+    ] == written["confusion_matrix"]
     assert written["training_history"][0].keys() >= {"epoch", "loss", "accuracy", "val_loss", "val_accuracy"}
 
     card = (trained / "card.md").read_text()
@@ -108,7 +113,7 @@ def test_evaluating_adds_verified_figures_card_and_pictures(trained: Path, phant
     assert pictures == curves | {"feature-importance.png"}
     assert all(f"]({picture})" in card for picture in pictures)
     after = open_bundle(trained).manifest
-    assert set(after.files) == set(before.files) | pictures | {"metrics.json", "card.md"}
+    assert set(after.files) == set(before.files) | pictures | {"metrics.json", "answers.json", "card.md"}
     assert after.model_version == before.model_version
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from web_serving import HeldPredictor, serving
 
+from hilum.inference.bundle import add_to_bundle
+from hilum.inference.measured_answers import ANSWERS, MeasuredAnswer, MeasuredAnswers
 from hilum.logs import JsonFormatter, log_config
 from hilum.services.model import ServedModel, load_model
 from hilum.services.prediction import PredictionService
@@ -53,6 +57,43 @@ def test_not_ready_while_the_model_loads_or_the_server_drains(tiny_bundle: Path)
     assert loading.json()["code"] == draining.json()["code"] == "not-ready"
     assert loading.headers["retry-after"] == "1"
     assert health.json()["degraded_reasons"] == ["the server is shutting down"]
+
+
+@pytest.fixture
+def answered_bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """A bundle that says what it answered each image."""
+    bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "answered"))
+    names = ("adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma")
+    given = [("a", (0.6, 0.4, 0.0, 0.0)), ("b", (0.9, 0.1, 0.0, 0.0)), ("c", (0.1, 0.9, 0.0, 0.0))]
+    answers = tuple(
+        MeasuredAnswer(
+            sha256=letter * 64, true_class="normal", predicted_class=names[row.index(max(row))], probabilities=row
+        )
+        for letter, row in given
+    )
+    measured = MeasuredAnswers(split="test", dataset_digest="0" * 64, class_names=names, answers=answers)
+    measured.save(bundle / ANSWERS)
+    add_to_bundle(bundle, [bundle / ANSWERS])
+    return bundle
+
+
+def test_a_cell_of_the_confusion_matrix_leads_to_its_images(answered_bundle: Path) -> None:
+    cell = {"true_class": "normal", "predicted_class": "adenocarcinoma"}
+    with serving(PredictionService(partial(load_model, answered_bundle))) as client:
+        found = client.get("/metrics/answers", params=cell).json()
+        first = client.get("/metrics/answers", params=cell | {"limit": "1"}).json()
+        none = client.get("/metrics/answers", params=cell | {"true_class": "no class"}).json()
+    assert (found["total"], found["split"]) == (2, "test")
+    assert [one["sha256"][0] for one in found["items"]] == ["b", "a"]
+    assert found["items"][0]["probabilities"]["adenocarcinoma"] == 0.9
+    assert {one["image_id"] for one in found["items"]} == {None}
+    assert (first["total"], len(first["items"])) == (2, 1)
+    assert (none["total"], none["items"]) == (0, [])
+
+
+def test_a_bundle_without_answers_says_so(client: TestClient) -> None:
+    answer = client.get("/metrics/answers", params={"true_class": "normal", "predicted_class": "normal"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "metrics-missing")
 
 
 def test_metrics_are_the_models_measured_performance(client: TestClient, tiny_bundle: Path) -> None:

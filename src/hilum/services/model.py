@@ -13,6 +13,7 @@ from hilum.imaging.decode import CtSlice, Decode, Limits, decode
 from hilum.inference.bundle import METRICS
 from hilum.inference.input_reference import INPUTS, InputReference
 from hilum.inference.manifest import Manifest
+from hilum.inference.measured_answers import ANSWERS, MeasuredAnswers
 from hilum.inference.predictor import Prediction, Predictor
 from hilum.services.provenance import Provenance, provenance_of
 
@@ -50,12 +51,14 @@ class ServedModel:
         metrics: its bundle's measured performance; None where none was measured.
         has_look_alikes: whether it can name the training slices most like an input.
         input_reference: what its training inputs were like; None where its bundle does not say.
+        answers: what it answered the images it was measured on; None where its bundle does not say.
     """
 
     predictor: SlicePredictor
     metrics: dict[str, Any] | None = None
     has_look_alikes: bool = False
     input_reference: InputReference | None = None
+    answers: MeasuredAnswers | None = None
 
     @property
     def version(self) -> str:
@@ -75,8 +78,14 @@ def load_model(directory: Path) -> ServedModel:
         BundleInvalid: it is damaged, or does not answer as when it was made.
     """
     predictor = Predictor.load(directory, threads=1)
-    reference = InputReference.load(directory / INPUTS) if INPUTS in predictor.manifest.files else None
-    return ServedModel(predictor, _measured(directory / METRICS), predictor.has_look_alikes, reference)
+    files = predictor.manifest.files
+    return ServedModel(
+        predictor,
+        _measured(directory / METRICS),
+        predictor.has_look_alikes,
+        InputReference.load(directory / INPUTS) if INPUTS in files else None,
+        MeasuredAnswers.load(directory / ANSWERS) if ANSWERS in files else None,
+    )
 
 
 def parsed_metrics(data: bytes, bundle: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from hilum.evaluation import Evaluation, Figure, evaluate, mean_figure
 from hilum.imaging.decode import CtSlice
 from hilum.inference.bundle import HISTORY, open_bundle
 from hilum.inference.manifest import Manifest
+from hilum.inference.measured_answers import MeasuredAnswer, MeasuredAnswers
 from hilum.inference.predictor import Prediction, Predictor
 from hilum.training.probes.cases import Cases, in_parallel, sampled
 from hilum.training.probes.findings import PROBED, Findings, probe
@@ -67,6 +68,7 @@ class Assessment:
         conformal: how often the prediction sets held the truth; None where the bundle makes no sets.
         splits: what other splits and data sets said of the recipe, as the bundle's training wrote it down.
         findings: what the probes found; None where they were left out.
+        answers: of each image.
     """
 
     model: Manifest
@@ -83,6 +85,7 @@ class Assessment:
     conformal: Conformal | None
     splits: SplitRows
     findings: Findings | None
+    answers: MeasuredAnswers
 
     def to_dict(self) -> dict[str, Any]:
         """`metrics.json`: the headline figures first, then everything behind them."""
@@ -184,6 +187,26 @@ def assess(
         conformal=_conformal(model, answers, labels),
         splits=SplitRows.read(history),
         findings=None if quick else _probed(predictor, directory, answers, labels, progress),
+        answers=MeasuredAnswers(
+            split=split,
+            dataset_digest=manifest.digest,
+            class_names=model.class_names,
+            answers=_measured(records, model, answers.probabilities),
+        ),
+    )
+
+
+def _measured(
+    records: tuple[ImageRecord, ...], model: Manifest, probabilities: NDArray[np.float64]
+) -> tuple[MeasuredAnswer, ...]:
+    return tuple(
+        MeasuredAnswer(
+            sha256=record.sha256,
+            true_class=record.class_name,
+            predicted_class=model.class_names[row.argmax()],
+            probabilities=tuple(round(float(value), 6) for value in row),
+        )
+        for record, row in zip(records, probabilities, strict=True)
     )
 
 

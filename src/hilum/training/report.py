@@ -1,4 +1,4 @@
-"""Writes what was measured: `metrics.json`, pictures and the model card. Measures nothing."""
+"""Writes what was measured: `metrics.json`, each answer, pictures and the model card. Measures nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 from hilum.inference.bundle import METRICS, add_to_bundle
+from hilum.inference.measured_answers import ANSWERS
 from hilum.training.assessment import Assessment
 from hilum.training.card import write_card
 from hilum.training.figures import write_figures, write_importance
 
 
 def write_assessment(assessment: Assessment, bundle: Path, out: Path | None) -> Path:
-    """Writes `metrics.json`, the pictures and the model card.
+    """Writes `metrics.json`, `answers.json`, the pictures and the model card.
 
     Args:
         assessment: what was measured.
@@ -25,10 +26,11 @@ def write_assessment(assessment: Assessment, bundle: Path, out: Path | None) -> 
     folder = out or bundle
     folder.mkdir(parents=True, exist_ok=True)
     (folder / METRICS).write_text(json.dumps(assessment.to_dict(), indent=1) + "\n")
+    assessment.answers.save(folder / ANSWERS)
     pictures = write_figures(assessment.overall, assessment.training_history, folder)
     if assessment.findings:
         pictures.append(write_importance(assessment.findings.importance, folder))
     card = write_card(assessment, folder)
     if out is None:
-        add_to_bundle(bundle, [folder / METRICS, card, *pictures])
+        add_to_bundle(bundle, [folder / METRICS, folder / ANSWERS, card, *pictures])
     return folder

@@ -33,6 +33,7 @@ ACCESS: dict[str, _Row] = {
     "/health/live": {"GET": PUBLIC},
     "/health/ready": {"GET": PUBLIC},
     "/metrics": {"GET": Role.PREDICT},
+    "/metrics/answers": {"GET": Role.PREDICT},
     "/limits": {"GET": Role.PREDICT},
     "/monitoring/drift": {"GET": Role.PREDICT},
     "/samples/{number}.png": {"GET": Role.PREDICT},

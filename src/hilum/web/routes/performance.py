@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import exposition
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from hilum.errors import HilumError, MetricsMissing
+from hilum.errors import DatasetUnavailable, HilumError, MetricsMissing
 from hilum.services.recent import KEPT
 from hilum.web.dependencies import Context, ContextDep
+from hilum.web.measured_schemas import MeasuredImage, MeasuredImages
 from hilum.web.negotiation import preferred
 from hilum.web.routes.openapi import also_as, problems
 from hilum.web.schemas import LimitsAnswer
@@ -37,6 +40,43 @@ async def metrics(request: Request, context: ContextDep) -> Response:
     if model.metrics is None:
         raise MetricsMissing(f"the bundle of {model.version} holds no metrics.json")
     return JSONResponse(model.metrics | {"model_version": model.version}, headers=headers)
+
+
+@router.get("/metrics/answers", responses=problems(404, 422, 503))
+async def measured_answers(
+    context: ContextDep,
+    true_class: Annotated[str, Query(max_length=100)],
+    predicted_class: Annotated[str, Query(max_length=100)],
+    limit: Annotated[int, Query(ge=1, le=200, description="images at the most")] = 24,
+) -> MeasuredImages:
+    """Lists the measured images of one cell of the confusion matrix, with the labelled images that they are."""
+    model = context.service.model
+    if model.answers is None:
+        raise MetricsMissing(f"the bundle of {model.version} does not say what it answered each image")
+    found = model.answers.cell(true_class, predicted_class)
+    ids = await _image_ids(context, [one.sha256 for one in found[:limit]])
+    names = model.answers.class_names
+    items = [
+        MeasuredImage(
+            sha256=one.sha256,
+            image_id=ids.get(one.sha256),
+            true_class=one.true_class,
+            predicted_class=one.predicted_class,
+            probabilities=dict(zip(names, one.probabilities, strict=True)),
+        )
+        for one in found[:limit]
+    ]
+    return MeasuredImages(model_version=model.version, split=model.answers.split, total=len(found), items=items)
+
+
+async def _image_ids(context: Context, digests: list[str]) -> dict[str, str]:
+    """Ids of the labelled images among them; none where no labelled images can be asked."""
+    if context.datasets is None:
+        return {}
+    try:
+        return await context.datasets.ask(lambda datasets: datasets.image_ids(digests))
+    except DatasetUnavailable:
+        return {}
 
 
 @router.get("/limits")

@@ -3,7 +3,7 @@ import { getJson } from "../api.js";
 import { element, make } from "../dom.js";
 import { showEmpty, showFailure, showLoading } from "../states.js";
 import { className } from "../words.js";
-import { picture } from "./pictures.js";
+import { picture } from "../pictures.js";
 
 const PAGE = 60;
 const FILTERS = ["class_name", "split", "source", "status"];

@@ -4,7 +4,7 @@ import { ask } from "../dialog.js";
 import { element, make, setText } from "../dom.js";
 import { problemOf, showEmpty, showFailure, showLoading } from "../states.js";
 import { className, count, moment, sentence } from "../words.js";
-import { picture, reasonWords } from "./pictures.js";
+import { picture, reasonWords } from "../pictures.js";
 
 const PAGE = 24;
 let next = null;

@@ -1,17 +1,9 @@
 // Test images that two models answer differently. Knows the shape of a run's report.
-import { address } from "../api.js";
 import { make } from "../dom.js";
+import { picture } from "../pictures.js";
 import { className, count } from "../words.js";
 
 const SHOWN = 24;
-
-function picture({ image_id: id, sha256 }) {
-  const none = () => make("div", { class: "no-picture", text: "no picture here" });
-  if (!id) return none();
-  const image = make("img", { src: address(`/dataset/images/${encodeURIComponent(id)}/thumbnail`, { side: 256 }), alt: `Test image ${sha256.slice(0, 8)}`, loading: "lazy" });
-  image.addEventListener("error", () => image.replaceWith(none()), { once: true });
-  return image;
-}
 
 function line(term, said, truth) {
   const kind = truth === undefined ? null : said === truth ? "is-right" : "is-wrong";
@@ -20,7 +12,7 @@ function line(term, said, truth) {
 
 function tile(flip) {
   const { true_class: truth, champion_class: champion, challenger_class: challenger } = flip;
-  return make("li", { class: "flip" }, picture(flip),
+  return make("li", { class: "flip" }, picture({ id: flip.image_id }, 256, `Test image ${flip.sha256.slice(0, 8)}`),
     make("dl", {}, line("Shows", truth), line("Champion", champion, truth), line("Challenger", challenger, truth)));
 }
 
