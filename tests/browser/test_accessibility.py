@@ -6,7 +6,17 @@ import pytest
 from page_actions import OVERFLOW, choose, serious_faults
 from playwright.sync_api import Page, expect
 
-PAGES = ("/", "/history", "/data", "/training", "/registry", "/performance", "/docs", "/problems/not-a-chest-ct")
+PAGES = (
+    "/",
+    "/study",
+    "/history",
+    "/data",
+    "/training",
+    "/registry",
+    "/performance",
+    "/docs",
+    "/problems/not-a-chest-ct",
+)
 SCREENS = [("light", 1280), ("dark", 360)]
 
 

@@ -14,7 +14,7 @@ from hilum.services.access import Role
 PUBLIC = None
 """Anyone: what a probe, a browser that is to sign in, or the reader of a problem document must reach."""
 
-PAGES = ("/", "/history", "/data", "/training", "/registry", "/performance")
+PAGES = ("/", "/study", "/history", "/data", "/training", "/registry", "/performance")
 """The dashboard. A page shows no data of its own: what it asks the API for needs the roles of those routes."""
 
 _Row = dict[str, Role | None]

@@ -32,6 +32,7 @@ class DashboardPage:
 
 PAGES = (
     DashboardPage("classify", "/", "Classify"),
+    DashboardPage("study", "/study", "Series"),
     DashboardPage("history", "/history", "History"),
     DashboardPage("data", "/data", "Data"),
     DashboardPage("training", "/training", "Training"),

@@ -91,6 +91,21 @@ export async function classifyZip(blob, name, signal) {
   return sendForm("/predict/batch", form, signal);
 }
 
+function studyForm(files) {
+  const form = new FormData();
+  for (const file of files) form.append("files", file, file.name);
+  return form;
+}
+
+/** Sends the slices of a series; resolves to what they say one by one and together. */
+export const readStudy = (files, signal) => sendForm("/predict/study", studyForm(files), signal);
+
+/** Sends them again for a DICOM structured report, which the server does not keep. */
+export async function studyReport(files) {
+  const response = await request("/predict/study", { method: "POST", body: studyForm(files), headers: { Accept: "application/dicom" } });
+  return response.blob();
+}
+
 /** What a person can do about a problem, or an empty string. */
 export async function remedyFor(problem) {
   if (problem.remedy || !problem.code) return problem.remedy ?? "";
