@@ -96,7 +96,12 @@ def test_contradicting_labels_are_quarantined_both_where_they_came_together(data
 def test_near_copies_and_other_crops_share_a_group(datasets: Datasets) -> None:
     add(datasets, many(200, 3))
     copies = copies_of(200)
-    add(datasets, incoming((copies["near"], "adenocarcinoma"), (copies["crop"], "adenocarcinoma")))
+    alike = incoming((copies["near"], "adenocarcinoma"), (copies["crop"], "adenocarcinoma"))
+    assert {status for status, _ in add(datasets, alike)} == {"accepted"}
+    pairs = {finding.code: finding.examples for finding in datasets.overview().findings if finding.examples}
+    assert sum(map(len, pairs.values())) == 2
+    assert set(pairs) <= {"near-copies", "other-crops"}
+    assert all(one.other_image_id not in {None, one.image_id} for examples in pairs.values() for one in examples)
     add(datasets, incoming((drawn_png(5), "normal"), (drawn_png(6), "normal"), group="patient-17"))
     add(datasets, incoming((copies_of(5)["near"], "normal"), (drawn_png(8), "normal"), group="series-2"))
     add(datasets, many(300, 3))

@@ -107,9 +107,9 @@ def test_what_there_is_by_class_split_and_source(client: TestClient, datasets: D
     assert (found["quarantined"], found["since_last_run"]) == (1, 20)
     told = [finding["sentence"] for finding in found["findings"]]
     assert told == [
-        "adenocarcinoma has 6 images of 6 patients or series only.",
-        "normal has 8 images of 8 patients or series only.",
-        "1 images wait for a person: label-unknown 1.",
+        "adenocarcinoma has 6 images of only 6 patients or series.",
+        "normal has 8 images of only 8 patients or series.",
+        "1 image waits for a person: label-unknown 1.",
     ]
     datasets.snapshot()
     assert client.get("/dataset").json()["since_last_run"] == 0
@@ -122,7 +122,7 @@ def test_a_class_without_test_images_and_an_uneven_set_are_told(client: TestClie
 
     told = {finding["code"]: finding["sentence"] for finding in client.get("/dataset").json()["findings"]}
     assert told["class-not-tested"].startswith("hamartoma has no test image")
-    assert told["imbalance"] == "normal has 7 images to learn from and hamartoma 1."
+    assert told["imbalance"] == "normal has 7 images to learn from and hamartoma only 1."
 
 
 def test_pages_and_filters(client: TestClient) -> None:

@@ -62,7 +62,9 @@ def test_files_of_one_label(client: TestClient) -> None:
         "status": "accepted",
         "code": None,
         "reasons": [],
+        "other_image_id": None,
     }
+    assert report["items"][1]["other_image_id"] == report["items"][0]["image_id"]
     assert "JANE" not in response.text
     assert response.headers["location"] == f"/upload-batches/{report['batch_id']}"
     assert client.get(response.headers["location"]).json() == report

@@ -50,6 +50,7 @@ def _item(candidate: Candidate) -> dict[str, Any]:
         "status": candidate.status,
         "code": candidate.code,
         "reasons": [reason["detail"] for reason in candidate.reasons],
+        "other_image_id": next((r["image_id"] for r in candidate.reasons if "image_id" in r), None),
     }
 
 

@@ -7,8 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hilum.dataset.recognition import Match
 from hilum.services.image_pool import PoolEntry
 from hilum.services.image_reading import ReadImage
+
+ALIKE = ("near-copy", "same-slice")
+"""Codes of what an accepted image resembles."""
 
 Status = Literal["accepted", "duplicate", "quarantined", "refused"]
 
@@ -52,12 +56,19 @@ class Candidate:
         return self.reasons[0]["code"] if self.reasons else None
 
     def turn(self, status: Status, code: str, detail: str, *, other: uuid.UUID | None = None) -> None:
-        """Becomes `status` for a reason; `other` is the image that contradicts it."""
+        """Becomes `status` for a reason; `other` is the image that it repeats or that contradicts it."""
         self.status = status
         shown = {"image_id": str(other)} if other is not None else {}
         self.reasons.insert(0, {"code": code, "detail": detail} | shown)
         if self.entry is not None:
             self.entry.status = status
+
+    def note_alike(self, other: PoolEntry, match: Match) -> None:
+        """Notes the image it resembles most, whose group it joins; that is no reason to keep it out."""
+        what = "nearly the same picture" if match.kind == "near-copy" else "the same slice under another crop"
+        self.reasons = [reason for reason in self.reasons if reason["code"] not in ALIKE]
+        detail = f"{what} as one that is there already (likeness {match.likeness:.3f}); they share a group"
+        self.reasons.append({"code": match.kind, "detail": detail, "image_id": str(other.id)})
 
 
 def tally(candidates: Iterable[Candidate]) -> dict[Status, int]:

@@ -13,8 +13,18 @@ from hilum.storage import dataset_snapshots, labelled_images, predictions
 from hilum.storage.database import Database
 from hilum.storage.labelled_images import ClassCount, StoredImage
 
-_LOOKED_AT, _SUGGESTED = 1000, 12
+_LOOKED_AT, _SUGGESTED, _EXAMPLES = 1000, 12, 8
 _FEW_GROUPS, _MOST_UNEVEN = 10, 5.0
+
+
+@dataclass(frozen=True)
+class FindingExample:
+    """An image that shows a finding, beside another where it takes two."""
+
+    image_id: str
+    other_image_id: str | None
+    class_name: str
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,7 @@ class DatasetFinding:
     code: str
     severity: Literal["error", "warning", "note"]
     sentence: str
+    examples: tuple[FindingExample, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,10 @@ def overview(database: Database) -> Overview:
         waiting = labelled_images.reason_counts(connection, "quarantined")
         noted = labelled_images.reason_counts(connection, "accepted")
         quarantined = labelled_images.count(connection, status="quarantined")
+        doubted = [
+            *labelled_images.with_reasons(connection, "quarantined", limit=_LOOKED_AT),
+            *labelled_images.with_reasons(connection, "accepted", limit=_LOOKED_AT),
+        ]
         images = labelled_images.accepted(connection)
         newest = dataset_snapshots.newest_sequence(connection) or 0
         since = labelled_images.count(connection, status="accepted", after=newest)
@@ -69,10 +84,11 @@ def overview(database: Database) -> Overview:
         for one in unlabelled
         if one.image_sha256 not in labelled
     ]
+    small = too_small_classes(images)
     found = (
-        *_about_small_classes(images),
-        *_about_classes(counts, groups),
-        *_about_labels(quarantined, waiting, noted),
+        *_about_small_classes(small),
+        *_about_classes(counts, {name: n for name, n in groups.items() if name not in small}),
+        *_about_labels(quarantined, waiting, noted, Examples(doubted)),
     )
     order = {"error": 0, "warning": 1, "note": 2}
     return Overview(
@@ -85,10 +101,12 @@ def overview(database: Database) -> Overview:
     )
 
 
-def _about_small_classes(images: Sequence[StoredImage]) -> Iterator[DatasetFinding]:
-    for name, count in too_small_classes(images).items():
+def _about_small_classes(small: Mapping[str, int]) -> Iterator[DatasetFinding]:
+    for name, count in small.items():
         yield DatasetFinding(
-            "class-too-small", "warning", f"{name} has {count} images: too few, so that training leaves it out for now."
+            "class-too-small",
+            "warning",
+            f"{name} has {_images(count)}: too few, so that training leaves it out for now.",
         )
 
 
@@ -100,20 +118,57 @@ def _about_classes(counts: Sequence[ClassCount], groups: Mapping[str, int]) -> I
     if train and not test:
         yield DatasetFinding("no-test-set", "note", "There is no test set; the first training run sets a fifth aside.")
     for name in sorted(train):
-        if groups[name] < _FEW_GROUPS:
-            yield DatasetFinding(
-                "few-groups", "warning", f"{name} has {train[name]} images of {groups[name]} patients or series only."
-            )
+        if name in groups and groups[name] < _FEW_GROUPS:
+            words = f"{name} has {_images(train[name])} of only {groups[name]} patients or series."
+            yield DatasetFinding("few-groups", "warning", words)
         if test and not test[name]:
             yield DatasetFinding("class-not-tested", "warning", f"{name} has no test image: its recall is not known.")
     if len(train) > 1 and max(train.values()) > _MOST_UNEVEN * min(train.values()):
         (most, n_most), *_, (least, n_least) = train.most_common()
-        yield DatasetFinding("imbalance", "warning", f"{most} has {n_most} images to learn from and {least} {n_least}.")
+        yield DatasetFinding(
+            "imbalance", "warning", f"{most} has {_images(n_most)} to learn from and {least} only {n_least}."
+        )
 
 
-def _about_labels(quarantined: int, waiting: Counter[str], noted: Counter[str]) -> Iterator[DatasetFinding]:
+class Examples:
+    """The newest images that show a finding."""
+
+    def __init__(self, images: Sequence[StoredImage]) -> None:
+        """Takes images with reasons."""
+        self._images = images
+
+    def of(self, code: str, status: str) -> tuple[FindingExample, ...]:
+        """Some that have a reason, each pair once."""
+        found: dict[frozenset[str], FindingExample] = {}
+        for image in self._images:
+            for reason in image.reasons:
+                if reason["code"] == code and image.status == status and image.kept_sha256 is not None:
+                    other = reason.get("image_id")
+                    example = FindingExample(str(image.id), other, image.class_name, reason["detail"])
+                    found.setdefault(frozenset(filter(None, (example.image_id, other))), example)
+        return tuple(list(found.values())[:_EXAMPLES])
+
+
+def _about_labels(
+    quarantined: int, waiting: Counter[str], noted: Counter[str], examples: Examples
+) -> Iterator[DatasetFinding]:
     if quarantined:
         told = ", ".join(f"{code} {n}" for code, n in waiting.most_common())
-        yield DatasetFinding("quarantined", "note", f"{quarantined} images wait for a person: {told}.")
+        verb = "waits" if quarantined == 1 else "wait"
+        yield DatasetFinding("quarantined", "note", f"{_images(quarantined)} {verb} for a person: {told}.")
+    if contradicted := waiting["label-conflict"]:
+        words = f"{_images(contradicted)} came under one class while the same picture or slice came under another."
+        yield DatasetFinding("label-conflicts", "warning", words, examples.of("label-conflict", "quarantined"))
     if doubted := noted["label-doubted"]:
-        yield DatasetFinding("doubted-labels", "warning", f"The model doubted {doubted} labels that were accepted.")
+        words = f"The model doubted {doubted} labels that were accepted."
+        yield DatasetFinding("doubted-labels", "warning", words, examples.of("label-doubted", "accepted"))
+    if near := noted["near-copy"]:
+        words = f"Of {_images(near)} nearly the same picture is there; each pair stays on one side of the split."
+        yield DatasetFinding("near-copies", "note", words, examples.of("near-copy", "accepted"))
+    if cropped := noted["same-slice"]:
+        words = f"Of {_images(cropped)} the same slice is there under another crop; each pair stays on one side."
+        yield DatasetFinding("other-crops", "note", words, examples.of("same-slice", "accepted"))
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

@@ -135,7 +135,7 @@ class Intake:
             self._conflict(candidate, others, "the same image")
             return
         if same := [t for t in twins if t.status != "deleted"]:
-            candidate.turn("duplicate", "duplicate", "the same image is there already")
+            candidate.turn("duplicate", "duplicate", "the same image is there already", other=same[0].id)
             candidate.image_id = same[0].id
             return
         if twins:
@@ -157,24 +157,27 @@ class Intake:
         if candidate.split == "test" and self._rules.is_test_frozen:
             candidate.turn("refused", "test-set-frozen", "the test set is frozen since the first training run")
             return
-        alike = pool.matches(read, candidate.split)
-        candidate.alike += [entry for entry, _ in alike if entry is not candidate.entry]
+        alike = [(entry, match) for entry, match in pool.matches(read, candidate.split) if entry is not candidate.entry]
+        candidate.alike += [entry for entry, _ in alike]
         others = [
-            entry
-            for entry, match in alike
-            if match.likeness > LEVELS[-1] and entry is not candidate.entry and entry.class_name != candidate.class_name
+            entry for entry, match in alike if match.likeness > LEVELS[-1] and entry.class_name != candidate.class_name
         ]
         if others and candidate.status == "accepted":
             self._conflict(candidate, others, "the same slice")
+        elif alike and candidate.status == "accepted":
+            candidate.note_alike(*alike[0])
 
     def _is_across(self, candidate: Candidate, twins: list[PoolEntry], what: str) -> bool:
         """Whether the image stands on the other side of the split already; it is then refused."""
-        if not any(twin.split != candidate.split and twin.status == "accepted" for twin in twins):
+        across = [twin.id for twin in twins if twin.split != candidate.split and twin.status == "accepted"]
+        if not across:
             return False
         if candidate.split == "train":
-            candidate.turn("refused", "holdout-image", f"{what} is in the test set, which nothing is trained on")
+            detail = f"{what} is in the test set, which nothing is trained on"
+            candidate.turn("refused", "holdout-image", detail, other=across[0])
         else:
-            candidate.turn("refused", "training-image", f"{what} may be trained on already, so it cannot test")
+            detail = f"{what} may be trained on already, so it cannot test"
+            candidate.turn("refused", "training-image", detail, other=across[0])
         return True
 
     def _conflict(self, candidate: Candidate, others: list[PoolEntry], what: str) -> None:

@@ -212,6 +212,15 @@ def reason_counts(connection: Connection, status: str) -> Counter[str]:
     return Counter(code for reasons in found for code in {reason["code"] for reason in reasons})
 
 
+def with_reasons(connection: Connection, status: str, *, limit: int) -> list[StoredImage]:
+    """The newest images of a status that have a reason."""
+    has_reasons = cast(LabelledImageRow.reasons, String) != "[]"
+    statement = select(*_SHOWN).where(LabelledImageRow.status == status, has_reasons)
+    return [
+        _image(row) for row in connection.execute(statement.order_by(LabelledImageRow.sequence.desc()).limit(limit))
+    ]
+
+
 def known_digests(connection: Connection, digests: Sequence[str]) -> set[str]:
     """Those of `digests`, of files, that have a row."""
     found: set[str] = set()

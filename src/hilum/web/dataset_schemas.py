@@ -30,6 +30,9 @@ class UploadItem(BaseModel):
     status: Literal["accepted", "duplicate", "quarantined", "refused"]
     code: str | None = Field(description="why, as docs/datasets.md lists them; null where it was simply accepted")
     reasons: list[str] = Field(description="the same in words")
+    other_image_id: str | None = Field(
+        default=None, description="of the labelled image that this one repeats, resembles or contradicts"
+    )
 
 
 class UploadReport(BaseModel):
@@ -52,12 +55,22 @@ class DistributionRow(BaseModel):
     count: int
 
 
+class ExampleAnswer(BaseModel):
+    """An image that shows a finding."""
+
+    image_id: str
+    other_image_id: str | None = Field(description="of the image beside which it shows it; null where it stands alone")
+    class_name: str
+    detail: str
+
+
 class FindingAnswer(BaseModel):
     """Something to know or mend."""
 
     code: str = Field(description="as docs/datasets.md lists them")
     severity: Literal["error", "warning", "note"]
     sentence: str
+    examples: list[ExampleAnswer] = Field(description="the newest images that show it, where any do")
 
 
 class SuggestionAnswer(BaseModel):

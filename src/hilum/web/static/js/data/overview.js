@@ -4,9 +4,9 @@ import { drawStacks } from "../charts/stacks.js";
 import { element, make, setText } from "../dom.js";
 import { showEmpty } from "../states.js";
 import { className, count, plain } from "../words.js";
+import { findingItem } from "./finding.js";
 
 const NAMES = { train: "Training", test: "Test", import: "Imported", upload: "Uploaded", feedback: "Confirmed here" };
-const SEVERITY = { error: "pill pill-bad", warning: "pill pill-care", note: "pill" };
 let shown = null;
 
 function draw() {
@@ -20,10 +20,6 @@ function draw() {
   element("overview-table").replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows));
 }
 
-function finding({ severity, sentence: words }) {
-  return make("li", { class: "finding" }, make("span", { class: SEVERITY[severity] ?? "pill", text: severity }), make("span", { text: plain(words) }));
-}
-
 function suggestion({ prediction_id: id, reason }) {
   return make("li", {}, make("a", { class: "tile", href: `/?prediction=${encodeURIComponent(id)}` },
     make("img", { src: sliceAddress(id, 256), alt: "", loading: "lazy" }), make("span", { text: plain(reason) })));
@@ -35,13 +31,14 @@ export function showOverview(dataset) {
   const total = dataset.distribution.reduce((sum, row) => sum + row.count, 0);
   element("overview").hidden = total === 0;
   element("overview-state").replaceChildren();
+  element("overview-next").hidden = !dataset.since_last_run;
   setText("overview-note", total ? `${count(total, "image")}, ${dataset.since_last_run.toLocaleString("en")} since the last run` : "");
   if (total === 0) {
     showEmpty(element("overview-state"), "No labelled slices yet", "Choose files above and name their class; ten of each class are a beginning. Answers that you confirm on the first page count too.",
       [{ label: "Classify some slices", href: "/" }]);
   } else draw();
   element("findings").hidden = dataset.findings.length + dataset.label_next.length === 0;
-  element("findings-list").replaceChildren(...dataset.findings.map(finding));
+  element("findings-list").replaceChildren(...dataset.findings.map(findingItem));
   element("label-next").hidden = dataset.label_next.length === 0;
   element("label-next-list").replaceChildren(...dataset.label_next.map(suggestion));
 }
