@@ -135,7 +135,7 @@ swap-trial: install-dev ## swap models under load, and count failed requests and
 	$(BIN)/python -m bench.swap
 
 screenshots: install-dev ## take pictures of every page into build/screenshots, and the README's
-	$(BIN)/python scripts/screenshots.py
+	PYTHONPATH=tests:tests/browser $(BIN)/python scripts/screenshots.py
 
 clean: ## remove what was installed and built
 	rm -rf $(VENV) node_modules build dist src/hilum/web/static/vendor .pytest_cache .mypy_cache .ruff_cache

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(environment: dict[str, str], folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     instance = Instance(0, environment, folder)
     instance.command("db", "upgrade")
-    filled_s = _fill(StatePlaces(instance.home, environment.get("HILUM_DATABASE_URL")), options.rows)
+    filled_s = fill(StatePlaces(instance.home, environment.get("HILUM_DATABASE_URL")), options.rows)
     instance.start()
     try:
         instance.wait_until_ready()
@@ -115,7 +115,7 @@ def _ask(port: int, path: str, accept: str, times: int) -> dict[str, Any]:
     return {"n": times, "median_ms": round(median(spent), 1), "max_ms": round(max(spent), 1), "items": items}
 
 
-def _fill(places: StatePlaces, rows: int) -> float:
+def fill(places: StatePlaces, rows: int) -> float:
     """Adds so many predictions, ten seconds apart: twenty as the service stores them, the others as copies of those.
 
     Returns:

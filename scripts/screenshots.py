@@ -1,39 +1,39 @@
 """Takes pictures of every page, wide and narrow, light and dark, into build/screenshots, and the README's picture.
 
-Starts a server with a state of its own and fills it with drawn slices: no picture shows a person.
+Starts a server with a state of its own, fills it with drawn slices and trains on them: no picture shows a person.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
+from page_actions import drop
 from playwright.sync_api import Browser, Page, sync_playwright
+from retraining_server import labelled_zip, retraining_server
 
 from hilum.imaging.phantoms import draw_phantom
+from series_files import series_slice, zip_of
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = os.environ.get("HILUM_TEST_CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "screenshots"
 README = ROOT / "docs" / "images" / "classify.png"
 WIDTHS, SCHEMES = {"wide": 1440, "narrow": 360}, ("light", "dark")
-PAGES = ("history", "data", "training", "registry", "performance")
-_WAIT_MS = 90_000
-_FILES = {"name": "", "mimeType": "image/png"}
+EMPTY = ("history", "data", "training", "registry")
+_WAIT_MS, _RUN_MS = 90_000, 400_000
+_IS_DRAWN = "() => [...document.images].every((one) => one.complete)"
 
 
 def _drawn(seeds: range, **options: bool) -> list[dict[str, object]]:
     """Files of drawn slices."""
     pictures = [(seed, cv2.imencode(".png", draw_phantom(seed, **options))[1].tobytes()) for seed in seeds]
-    return [_FILES | {"name": f"phantom-{seed}.png", "buffer": data} for seed, data in pictures]
+    return [{"name": f"phantom-{seed}.png", "mimeType": "image/png", "buffer": data} for seed, data in pictures]
 
 
 def _classify(page: Page, address: str) -> None:
@@ -44,34 +44,96 @@ def _classify(page: Page, address: str) -> None:
     page.locator("#heat").wait_for(timeout=_WAIT_MS)
 
 
+def _read_series(page: Page, address: str) -> None:
+    page.goto(f"{address}/study")
+    series = zip_of([series_slice(number) for number in range(12)])
+    page.set_input_files("#file", [{"name": "series.zip", "mimeType": "application/zip", "buffer": series}])
+    page.locator("#study").wait_for(timeout=_WAIT_MS)
+    page.locator("#heat").wait_for(timeout=_WAIT_MS)
+
+
 def _fill(page: Page, address: str) -> None:
-    """Confirms an answer, and adds labelled slices of which one contradicts another."""
+    """Confirms an answer, and adds labelled slices: copies, near copies, and some under two classes."""
     page.locator(".verdict-choice").first.click()
     page.get_by_text("Kept: you confirmed").wait_for(timeout=_WAIT_MS)
     page.goto(f"{address}/data")
-    for label, seeds, has_mass in (("normal", range(20, 34), False), ("adenocarcinoma", range(40, 52), True)):
+    drop(page, labelled_zip(train=8, test=6), "labelled.zip", "#landing")
+    page.get_by_text("1 file sent").wait_for(timeout=_WAIT_MS)
+    for label, seeds in (("normal", range(20, 28)), ("adenocarcinoma", range(40, 46)), ("normal", range(44, 52))):
         page.get_by_label("Class", exact=True).first.fill(label)
-        page.set_input_files("#files", _drawn(seeds, with_mass=has_mass))  # type: ignore[arg-type]
+        page.set_input_files("#files", _drawn(seeds))  # type: ignore[arg-type]
         page.get_by_text(f"{len(seeds)} files sent").wait_for(timeout=_WAIT_MS)
-    page.get_by_label("Class", exact=True).first.fill("squamous_cell_carcinoma")
-    page.set_input_files("#files", _drawn(range(40, 42), with_mass=True))  # type: ignore[arg-type]
-    page.get_by_text("2 files sent").wait_for(timeout=_WAIT_MS)
+        page.reload()
+
+
+def _train(page: Page, address: str) -> None:
+    """A run to its end, which is photographed on the way."""
+    page.goto(f"{address}/training")
+    page.get_by_label("Note").fill("Slices of the last two weeks")
+    page.get_by_text("More choices").click()
+    page.get_by_label("Who decides on promotion").select_option("manual")
+    page.get_by_label("Epochs, at most").fill("16")
+    page.get_by_role("button", name="Start training").click()
+    page.locator("#run-charts").wait_for(timeout=_RUN_MS)
+    _shoot(page, "training-live", "wide", "light")
+    page.get_by_text("Against the champion").wait_for(timeout=_RUN_MS)
+
+
+def _open_findings(page: Page) -> None:
+    for finding in page.locator(".examples").all():
+        finding.locator("summary").click()
+
+
+def _choose_cell(page: Page) -> None:
+    page.locator(".cell-wrong:not([data-depth='0'])").first.click()
+    page.get_by_text("of the measurement").wait_for(timeout=_WAIT_MS)
 
 
 def _shoot(page: Page, name: str, size: str, scheme: str) -> None:
     page.wait_for_load_state("networkidle")
-    for end in ("document.body.scrollHeight", "0"):  # so that pictures further down are loaded
-        page.evaluate(f"window.scrollTo(0, {end})")
-        page.wait_for_timeout(700)
+    height = page.evaluate("document.body.scrollHeight")
+    for top in (*range(0, height, 700), 0):  # so that pictures further down are loaded
+        page.evaluate(f"window.scrollTo(0, {top})")
+        page.wait_for_timeout(120)
+    page.wait_for_function(_IS_DRAWN, timeout=_WAIT_MS)
     page.screenshot(path=FOLDER / f"{name}-{size}-{scheme}.png", full_page=True)
 
 
-def _page(browser: Browser, size: str, scheme: str) -> Page:
-    return browser.new_page(
+@contextmanager
+def _page(browser: Browser, size: str, scheme: str) -> Iterator[Page]:
+    page = browser.new_page(
         viewport={"width": WIDTHS[size], "height": 900},
         color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
     )
+    yield page
+    page.close()
+
+
+def _first_start(page: Page, address: str, size: str, scheme: str) -> None:
+    page.goto(address)
+    _shoot(page, "first-start", size, scheme)
+    for name in EMPTY:
+        page.goto(f"{address}/{name}")
+        _shoot(page, f"first-{name}", size, scheme)
+
+
+def _every_page(page: Page, address: str, size: str, scheme: str) -> None:
+    _classify(page, address)
+    _shoot(page, "classify", size, scheme)
+    _read_series(page, address)
+    _shoot(page, "series", size, scheme)
+    for name in ("history", "data", "training", "registry", "performance"):
+        page.goto(f"{address}/{name}", wait_until="networkidle")
+        if name == "data":
+            _open_findings(page)
+        if name == "performance":
+            _choose_cell(page)
+        _shoot(page, name, size, scheme)
+    page.goto(f"{address}/registry")
+    page.get_by_role("button", name="Promote").first.click()
+    page.get_by_role("dialog").wait_for(timeout=_WAIT_MS)
+    page.screenshot(path=FOLDER / f"promote-{size}-{scheme}.png")
 
 
 def take_pictures(address: str) -> None:
@@ -79,48 +141,26 @@ def take_pictures(address: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        first = _page(browser, "wide", "light")
-        first.goto(address)
-        _shoot(first, "first-start", "wide", "light")
-        _classify(first, address)
-        _shoot(first, "classify", "wide", "light")
-        README.write_bytes((FOLDER / "classify-wide-light.png").read_bytes())
-        _fill(first, address)
+        for size, scheme in (("wide", "light"), ("narrow", "dark")):
+            with _page(browser, size, scheme) as page:
+                _first_start(page, address, size, scheme)
+        with _page(browser, "wide", "light") as page:
+            _classify(page, address)
+            _shoot(page, "classify", "wide", "light")
+            README.write_bytes((FOLDER / "classify-wide-light.png").read_bytes())
+            _fill(page, address)
+            _train(page, address)
         for size in WIDTHS:
             for scheme in SCHEMES:
-                page = _page(browser, size, scheme)
-                _classify(page, address)
-                _shoot(page, "classify", size, scheme)
-                for name in PAGES:
-                    page.goto(f"{address}/{name}")
-                    _shoot(page, name, size, scheme)
-                page.close()
+                with _page(browser, size, scheme) as page:
+                    _every_page(page, address, size, scheme)
         browser.close()
-
-
-@contextmanager
-def running_server() -> Iterator[str]:
-    """Where `hilum serve` answers on a free port, with a new state, until the block ends."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    hilum = Path(sys.executable).parent / "hilum"
-    with tempfile.TemporaryDirectory() as home:
-        settings = os.environ | {"HILUM_PORT": str(port), "HILUM_HOME": home}
-        server = subprocess.Popen([hilum, "serve"], env=settings, stderr=subprocess.DEVNULL)
-        try:
-            ready = ["curl", "--silent", "--fail", "--retry", "60", "--retry-delay", "1", "--retry-all-errors"]
-            subprocess.run([*ready, "--output", os.devnull, f"{address}/health/ready"], check=True)
-            yield address
-        finally:
-            server.terminate()
-            server.wait()
 
 
 def main() -> None:
     """Photographs every page."""
-    with running_server() as address:
-        take_pictures(address)
+    with tempfile.TemporaryDirectory() as folder, retraining_server(Path(folder)) as server:
+        take_pictures(f"http://localhost:{server.port}")
 
 
 if __name__ == "__main__":
