@@ -89,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="bundle of the champion; by default the reference model")
     parser.add_argument("--trials", type=int, default=20, help="of each share of flips")
+    parser.add_argument("--first-seed", type=int, default=0, help="of the trials, whose seeds follow one another")
     parser.add_argument("--uploads", type=int, default=120, help="images of an upload, about")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
@@ -98,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for share in SHARES:
         trials = [
             try_upload(learnt, unseen, class_names, share=share, seed=seed, n_uploads=given.uploads)
-            for seed in range(given.trials)
+            for seed in range(given.first_seed, given.first_seed + given.trials)
         ]
         refused = sum(bool(trial.failed) for trial in trials)
         is_enough &= share == 0 or refused >= LEAST_REFUSED * given.trials
@@ -114,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
              ", ".join(f"{name} {count}" for name, count in by.most_common()) or "none")
         )  # fmt: skip
     shown = table(("flipped", "trials", "refused", "95 % interval", "accuracy change", "refused by"), rows)
-    report("poison", about, results, shown, given.out)
+    report("poison", about, {"first_seed": given.first_seed, **results}, shown, given.out)
     return 0 if is_enough else 1
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from hilum.errors import TrainingFailed
+from hilum.training.fit_settings import FitSettings
 from hilum.training.fitter import Fitted, FullFitter
-from hilum.training.trainer import FINAL, FitSettings, TrainingData
+from hilum.training.trainer import FINAL, TrainingData
 
 SETTINGS = FitSettings(epochs=2, patience=None, batch_size=8)
 

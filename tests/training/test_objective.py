@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hilum.training.objective import AllowedClassesLoss, accuracy, balancing_weights
+from hilum.training.objective import AllowedClassesLoss, accuracy
+from hilum.training.targets import balancing_weights
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 3, (40, 4)).astype(np.float32)

@@ -28,22 +28,6 @@ class Interruption(Exception):
 def silent(stage: str, share: float, words: str) -> None: ...
 
 
-@pytest.fixture(scope="module")
-def parent(phantom_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of a tiny backbone."""
-    with pytest.MonkeyPatch.context() as patch:
-
-        def build(architecture: str, side: int, weights: Path | None) -> keras.Model:
-            inputs = keras.Input((side, side, 1), name="slice")
-            x = keras.layers.Conv2D(8, 8, 8, use_bias=False, name="conv")(inputs)
-            x = keras.layers.BatchNormalization(name="norm")(x)
-            return keras.Model(inputs, keras.layers.ReLU(6, name="relu")(x), name="tiny")
-
-        patch.setattr("hilum.training.architectures._build_backbone", build)
-        out = tmp_path_factory.mktemp("parents") / "first"
-        return train(import_dataset(phantom_dataset), out, TrainingSettings(side=64, epochs=6), silent)
-
-
 @pytest.fixture
 def more(phantom_dataset: Path, tmp_path: Path) -> Path:
     """The parent's data set with five more slices of each class."""
@@ -162,8 +146,8 @@ def test_a_slice_that_was_written_anew_counts_as_learnt(parent: Path, phantom_da
     first = Parent.open(parent)
     tensors = _tensors(phantom_dataset, first.manifest)
     other = write_dataset(tmp_path / "other", {"train": {"normal": 6}}, seed=1200)
-    assert first._learnt(["0" * 64] * 28, tensors).all()
-    assert first._learnt(["0" * 64] * 6, _tensors(other, first.manifest)).mean() < 0.5
+    assert first.recognised(["0" * 64] * 28, first.answers(tensors)[0]).all()
+    assert first.recognised(["0" * 64] * 6, first.answers(_tensors(other, first.manifest))[0]).mean() < 0.5
 
 
 def _tensors(root: Path, manifest: object) -> np.ndarray:

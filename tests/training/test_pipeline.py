@@ -319,7 +319,7 @@ def test_an_unknown_architecture_is_said_to_be_one(phantom_dataset: Path, tmp_pa
 def test_a_graph_that_disagrees_with_keras_is_not_released(
     phantom_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_backbone: None
 ) -> None:
-    monkeypatch.setattr("hilum.training.packing.MAX_PARITY_DIFFERENCE", -1.0)
+    monkeypatch.setattr("hilum.training.parity.MAX_PARITY_DIFFERENCE", -1.0)
     settings = TrainingSettings(side=64, epochs=1, mode="head")
     with pytest.raises(TrainingFailed, match="ONNX graph's probabilities differ from Keras's"):
         train(import_dataset(phantom_dataset), tmp_path / "model", settings, silent)

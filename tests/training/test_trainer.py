@@ -12,8 +12,9 @@ import pytest
 
 from hilum.training.architectures import FEATURES, HEAD
 from hilum.training.augmentation import Augmentation
+from hilum.training.fit_settings import FitSettings
 from hilum.training.head import fit_head, take_features
-from hilum.training.trainer import AugmentedBatches, FitSettings, TrainingData, fit
+from hilum.training.trainer import AugmentedBatches, TrainingData, fit
 
 SETTINGS = FitSettings(epochs=3, batch_size=8, seed=1, learning_rate=0.01)
 

@@ -71,6 +71,7 @@ def compare_bundles(
     dataset: DatasetManifest,
     *,
     image_ids: Mapping[str, str] | None = None,
+    features: Mapping[str, NDArray[np.float32]] | None = None,
     rules: GateRules | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -80,6 +81,8 @@ def compare_bundles(
         champion, challenger: folders of bundles.
         dataset: the snapshot, with its files; images of the split `test` are the test set.
         image_ids: ids of labelled images by sha256, for links.
+        features: by sha256, what the champion's serving graph makes of images outside the test set, as far as that is
+            known; the rest is computed.
         rules: how much worse the challenger may be.
         progress: told the share that is done; it may raise to stop.
 
@@ -101,7 +104,7 @@ def compare_bundles(
     if len(fresh) >= rules.least_new and test.records:
         known = [record for record in others if record.sha256 in learnt]
         images = _Images.of([*known, *fresh], class_names)
-        (of_others,) = answer_all([old], images.records, dataset.root, lambda share: tell(0.5 + share / 2))
+        of_others = _features_of(old, images.records, dataset.root, features or {}, lambda share: tell(0.5 + share / 2))
         is_wrong = answers[0].over(class_names).argmax(axis=1) != test.labels
         noise = _noise(images.labelled(of_others), len(known), (is_wrong, test.groups), len(class_names))
         suspects = _suspects(fresh, noise, class_names, image_ids or {})
@@ -159,8 +162,8 @@ class _Images:
     def groups(self) -> list[str]:
         return [record.group for record in self.records]
 
-    def labelled(self, answers: BundleAnswers) -> Labelled:
-        return Labelled(answers.features, self.labels, self.groups)
+    def labelled(self, features: NDArray[np.float32]) -> Labelled:
+        return Labelled(features, self.labels, self.groups)
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,20 @@ class _Trial:
 def _all_classes(old: LoadedBundle, new: LoadedBundle, dataset: DatasetManifest) -> list[str]:
     names = {*old.bundle.manifest.class_names, *new.bundle.manifest.class_names, *dataset.class_names}
     return sorted(names)
+
+
+def _features_of(
+    loaded: LoadedBundle,
+    records: Sequence[ImageRecord],
+    root: Path,
+    known: Mapping[str, NDArray[np.float32]],
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """(N, F) of the serving graph, computed where they are not known."""
+    missing = [record for record in records if record.sha256 not in known]
+    (answers,) = answer_all([loaded], missing, root, progress)
+    rows = {record.sha256: row for record, row in zip(missing, answers.features, strict=True)} | dict(known)
+    return np.stack([rows[record.sha256] for record in records])
 
 
 def _learnt_by(loaded: LoadedBundle) -> set[str]:

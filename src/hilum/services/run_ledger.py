@@ -21,7 +21,7 @@ _ENOUGH = 0.02
 """The share that must be done before the time left can be told."""
 
 _SHARES: dict[str, dict[str, float]] = {
-    "head": {"snapshot": 3, "read": 12, "features": 40, "fit": 4, "refit": 2, "pack": 20, "measure": 10, "compare": 8},
+    "head": {"snapshot": 3, "read": 0, "features": 45, "fit": 2, "refit": 1, "pack": 25, "measure": 8, "compare": 16},
     "full": {"snapshot": 1, "read": 2, "fit": 48, "refit": 42, "pack": 3, "measure": 2, "compare": 2},
 }
 """How much of a run's time each stage takes, about; `register` and `decide` take none to speak of."""

@@ -140,7 +140,13 @@ class Assessment:
 
 
 def assess(
-    directory: Path, manifest: DatasetManifest, split: str, progress: Progress, *, quick: bool = False
+    directory: Path,
+    manifest: DatasetManifest,
+    split: str,
+    progress: Progress,
+    *,
+    quick: bool = False,
+    is_free_of_copies: bool = False,
 ) -> Assessment:
     """Predicts every image of a split, measures the answers, and probes what they hang on.
 
@@ -150,6 +156,7 @@ def assess(
         split: `train`, `valid`, `test`, or `all` for every image.
         progress: told of each image and of the probes.
         quick: leave the probes out.
+        is_free_of_copies: no image of the split is known to have a copy among the others, so none is looked for.
 
     Raises:
         BundleInvalid: the bundle is damaged.
@@ -163,7 +170,7 @@ def assess(
     answers = _predict(predictor, manifest, records, progress)
     labels = np.array([model.class_names.index(record.class_name) for record in records])
     is_right = answers.probabilities.argmax(1) == labels
-    fresh = _without_copies(manifest, records, split)
+    fresh = None if is_free_of_copies else _without_copies(manifest, records, split)
     history = _training_record(directory)
     trained_on = set(history.get("trained_on_sha256", ()))
 

@@ -17,9 +17,9 @@ from hilum.dataset.splits import Fold
 from hilum.evaluation import Evaluation, evaluate
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.training.corpus import Corpus
+from hilum.training.fit_settings import FitSettings
 from hilum.training.fitter import Fitted, Fitter
 from hilum.training.split_rows import ExternalRow, SplitRow
-from hilum.training.trainer import FitSettings
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Keras to ONNX, and ONNX to 8 bits, with the difference measured. Knows no data set and no bundle."""
+"""Keras to ONNX, and ONNX to 8 bits. Knows no data set and no bundle."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from hilum.errors import TrainingFailed
-from hilum.inference.calibration import calibrated_probabilities
-from hilum.inference.engines import OnnxEngine
-from hilum.inference.manifest import Parity
 from hilum.training.architectures import with_activation_maps
 
 _OPSET = 17
@@ -80,21 +77,6 @@ def quantise(path: Path, target: Path, tensors: NDArray[np.float32]) -> None:
             nodes_to_exclude=convolutions[: min(_FIRST_CONVOLUTIONS, len(convolutions) // 4)],
             op_types_to_quantize=["Conv", "Clip", "Add", "GlobalAveragePool", "ReduceMean"],
         )
-
-
-def measure_parity(
-    expected: NDArray[np.float32], path: Path, tensors: NDArray[np.float32], temperature: float
-) -> Parity:
-    """Compares the probabilities of the ONNX model at `path` with Keras's logits `expected` (N, C) on `tensors`."""
-    engine = OnnxEngine(path, threads=0)
-    got = np.concatenate([engine.run(tensors[i : i + 32]).logits for i in range(0, len(tensors), 32)])
-    reference = calibrated_probabilities(expected, temperature)
-    served = calibrated_probabilities(got, temperature)
-    return Parity(
-        n=len(tensors),
-        max_probability_difference=float(np.abs(reference - served).max()),
-        agreement=float((reference.argmax(1) == served.argmax(1)).mean()),
-    )
 
 
 def _name_outputs(graph: onnx.ModelProto) -> None:

@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 
 from hilum.errors import TrainingFailed
 from hilum.training.architectures import HEAD
+from hilum.training.fit_settings import EpochHook, FitSettings
 from hilum.training.head import fit_head, take_features
-from hilum.training.trainer import FINAL, EpochHook, FitSettings, TrainingData, fit
-from hilum.training.watch import Watch
-
-Progress = Callable[[str, float, str], None]
-"""Called with the stage, its share done (0..1) and a few words."""
-
+from hilum.training.trainer import FINAL, TrainingData, fit
+from hilum.training.watch import Progress, Watch
 
 _SEEDS_APART = 1000
 """So that a teacher shares no seed with a classifier of a neighbouring seed."""

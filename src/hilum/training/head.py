@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.training.architectures import HEAD, build_classifier
-from hilum.training.objective import AllowedClassesLoss, accuracy, balancing_weights
-from hilum.training.trainer import EpochHook, FitSettings, TrainingData
-from hilum.training.watch import Pulse
-
-VIEWS = 4
-"""Feature vectors taken of each slice: as served, mirrored, and augmented ones. More gain little for their time."""
+from hilum.training.fit_settings import EpochHook, FitSettings
+from hilum.training.linear_head import LinearHead, fit_linear_head
+from hilum.training.pulse import Pulse
+from hilum.training.slice_features import VIEWS
+from hilum.training.trainer import TrainingData
 
 _BATCH = 32
 
@@ -75,7 +74,7 @@ def fit_head(
     start: list[NDArray[np.float32]] | None = None,
     on_epoch: EpochHook | None = None,
 ) -> list[dict[str, float]]:
-    """Fits `classifier`'s linear head on standardised features and folds the standardisation into its weights.
+    """Fits `classifier`'s linear head; see `fit_linear_head`.
 
     Args:
         classifier: from `build_classifier`.
@@ -89,58 +88,7 @@ def fit_head(
     Returns:
         The history, as `trainer.fit` does.
     """
-    n_classes = classifier.output_shape[-1]
-    flat = features.reshape(-1, features.shape[-1])
-    mean, deviation = flat.mean(0), flat.std(0) + 1e-3
-    repeated = np.tile(targets, (len(features), 1))
-    keras.utils.set_random_seed(settings.seed)
-    head = keras.Sequential(
-        [keras.Input((flat.shape[1],)), keras.layers.Dropout(0.2), keras.layers.Dense(n_classes, name=HEAD)]
-    )
-    if start is not None:
-        kernel, bias = start
-        head.get_layer(HEAD).set_weights([kernel * deviation[:, np.newaxis], bias + mean @ kernel])
-    head.compile(
-        keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay),
-        AllowedClassesLoss(settings.label_smoothing),
-        metrics=[accuracy],
-        jit_compile=False,
-    )
-    validation = None
-    callbacks: list[keras.callbacks.Callback] = [_Report(settings.epochs, on_epoch)]
-    if held_out is not None:
-        validation = ((held_out[0] - mean) / deviation, held_out[1])
-        if settings.patience is not None:
-            callbacks.append(
-                keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, restore_best_weights=True)
-            )
-    head.fit(
-        (flat - mean) / deviation,
-        repeated,
-        sample_weight=balancing_weights(repeated),
-        validation_data=validation,
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        callbacks=callbacks,
-        verbose=0,
-    )
-    kernel, bias = head.get_layer(HEAD).get_weights()
-    folded = kernel / deviation[:, np.newaxis]
-    classifier.get_layer(HEAD).set_weights([folded, bias - mean @ folded])
-    report: _Report = callbacks[0]
-    return report.epochs
-
-
-class _Report(keras.callbacks.Callback):
-    """Collects the history and passes each epoch on."""
-
-    def __init__(self, planned: int, on_epoch: EpochHook | None) -> None:
-        super().__init__()
-        self.epochs: list[dict[str, float]] = []
-        self._planned, self._on_epoch = planned, on_epoch
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        row = {"epoch": float(epoch + 1), **{name: float(value) for name, value in (logs or {}).items()}}
-        self.epochs.append(row)
-        if self._on_epoch:
-            self._on_epoch(epoch + 1, self._planned, row)
+    begin = LinearHead(*start) if start is not None else None
+    fitted = fit_linear_head(features, targets, held_out, settings, start=begin, on_epoch=on_epoch)
+    classifier.get_layer(HEAD).set_weights([fitted.head.kernel, fitted.head.bias])
+    return fitted.history

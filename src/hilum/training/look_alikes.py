@@ -69,7 +69,11 @@ def make_neighbours(known: KnownSlices, engine: Engine, tensors: NDArray[np.floa
         tensors: (N, side, side, 1), the same slices.
     """
     outputs = [engine.run(tensors[start : start + 32]).features for start in range(0, len(tensors), 32)]
-    features = np.concatenate([rows for rows in outputs if rows is not None])
+    return neighbours_of(known, np.concatenate([rows for rows in outputs if rows is not None]))
+
+
+def neighbours_of(known: KnownSlices, features: NDArray[np.float32]) -> Neighbours:
+    """Keeps the principal components of the N slices' features (N, F), which the served graph gave."""
     mean = features.mean(axis=0)
     projection = _principal_components(features - mean)
     labels, label_index = _indexed([record.class_name for record in known.records])

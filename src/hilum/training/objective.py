@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
 _RULED_OUT = -1e9
 
@@ -59,17 +57,3 @@ class AllowedClassesLoss(keras.losses.Loss):
 def accuracy(y_true: Any, y_pred: Any) -> Any:
     """(N,) 1 where the class with the largest logit is an allowed one."""
     return ops.take_along_axis(y_true, ops.expand_dims(ops.argmax(y_pred, axis=-1), -1), axis=-1)[..., 0]
-
-
-def balancing_weights(targets: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weights with which every class counts alike; a coarse target counts for each of its classes in part.
-
-    Args:
-        targets: (N, C) allowed classes.
-
-    Returns:
-        (N,) float32 of mean 1.
-    """
-    shares = targets / targets.sum(axis=1, keepdims=True)
-    by_class = len(targets) / (targets.shape[1] * np.maximum(shares.sum(axis=0), 1))
-    return np.asarray(shares @ by_class, np.float32)

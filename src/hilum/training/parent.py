@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,10 +15,12 @@ from hilum.errors import BundleInvalid
 from hilum.inference.bundle import HISTORY, Bundle, open_bundle
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.manifest import Manifest
-from hilum.inference.neighbours import NEIGHBOURS
-from hilum.training.architectures import HEAD, POOL
+from hilum.inference.neighbours import NEIGHBOURS, Neighbours
+from hilum.training.bundle_writer import KERAS
 from hilum.training.decision import Decision
-from hilum.training.packing import KERAS
+
+if TYPE_CHECKING:
+    import keras
 
 _FEWEST_KNOWN = 30
 _BATCH = 32
@@ -56,6 +59,10 @@ class Parent:
 
     def build(self, class_names: tuple[str, ...]) -> keras.Model:
         """The classifier with the parent's weights; a new head, not yet learnt, where the classes are others."""
+        import keras
+
+        from hilum.training.architectures import HEAD, POOL
+
         classifier = keras.models.load_model(self.directory / KERAS, compile=False)
         if class_names == self.manifest.class_names:
             return classifier
@@ -63,13 +70,37 @@ class Parent:
         logits = keras.layers.Dense(len(class_names), name=HEAD)(pooled)
         return keras.Model(classifier.input, logits, name=classifier.name)
 
+    def answers(self, tensors: NDArray[np.float32]) -> tuple[NDArray[np.float32] | None, NDArray[np.float32]]:
+        """What its serving graph says of (N, side, side, 1) slices: features (N, F), where it gives any, and logits."""
+        engine = Bundle(self.directory, self.manifest).load_engine(threads=0)
+        outputs = [engine.run(tensors[start : start + _BATCH]) for start in range(0, len(tensors), _BATCH)]
+        features = [output.features for output in outputs if output.features is not None]
+        return np.concatenate(features) if features else None, np.concatenate([output.logits for output in outputs])
+
+    def recognised(self, digests: Sequence[str], features: NDArray[np.float32] | None) -> NDArray[np.bool_]:
+        """(N,) whether it was trained on a slice: on the file, or on one that it cannot tell from it.
+
+        Args:
+            digests: sha256 of the N files.
+            features: (N, F) of its serving graph; without them only the files are compared.
+        """
+        is_known = np.array([digest in self.known for digest in digests])
+        if features is None or NEIGHBOURS not in self.manifest.files:
+            return is_known
+        neighbours = Neighbours.load(self.directory / NEIGHBOURS)
+        compared = neighbours.compared(features)
+        for start in range(0, len(compared), _BATCH):
+            similarities = compared[start : start + _BATCH] @ neighbours.features.T
+            is_known[start : start + _BATCH] |= similarities.max(axis=1) > _SAME
+        return is_known
+
     def decide_like(
         self,
         decision: Decision,
-        digests: list[str],
-        tensors: NDArray[np.float32],
+        is_known: NDArray[np.bool_],
+        mine: NDArray[np.float32],
+        theirs: NDArray[np.float32],
         held_out: NDArray[np.float32],
-        classifier: keras.Model,
     ) -> Decision:
         """A decision as sure as the parent's, with its operating point and its conformal threshold.
 
@@ -81,49 +112,26 @@ class Parent:
 
         Args:
             decision: what the slices held out said.
-            digests: (N,) sha256 of the slices learnt.
-            tensors: (N, side, side, 1), the same.
+            is_known: (N,) which of the slices learnt the parent had learnt too.
+            mine: (N, C) logits of the new model, which learnt all of them.
+            theirs: (N, C') logits of the parent.
             held_out: (N, C) logits of a fit that had not learnt the slice; NaN where there is none.
-            classifier: the new model, which learnt all of them.
         """
-        known = self._learnt(digests, tensors)
-        is_held_out = ~np.isnan(held_out[:, 0])
-        if known.sum() >= _FEWEST_KNOWN:
-            rows = np.flatnonzero(known)
-            logits = np.asarray(classifier.predict(tensors[rows], batch_size=32, verbose=0), np.float32)
+        if is_known.sum() >= _FEWEST_KNOWN:
+            rows, logits = np.flatnonzero(is_known), mine
         else:
-            fresh = is_held_out & ~known
-            rows = np.flatnonzero(fresh if fresh.any() else is_held_out)
-            logits = held_out[rows]
+            is_held_out = ~np.isnan(held_out[:, 0])
+            fresh = is_held_out & ~is_known
+            rows, logits = np.flatnonzero(fresh if fresh.any() else is_held_out), held_out
+        confidence = float(calibrated_probabilities(theirs[rows], self.manifest.temperature).max(axis=1).mean())
         conformal = self.manifest.conformal
         return replace(
             decision,
-            temperature=matched_temperature(logits, self._confidence(tensors[rows])),
+            temperature=matched_temperature(logits[rows], confidence),
             confident_above=self.manifest.confident_above,
             set_above=conformal.set_above if conformal else decision.set_above,
             n=conformal.n if conformal else decision.n,
         )
-
-    def _learnt(self, digests: list[str], tensors: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """(N,) whether it was trained on a slice: on the file, or on one that it cannot tell from it."""
-        is_known = np.array([digest in self.known for digest in digests])
-        if NEIGHBOURS not in self.manifest.files:
-            return is_known
-        bundle = Bundle(self.directory, self.manifest)
-        engine = bundle.load_engine(threads=0)
-        neighbours = bundle.load_neighbours(engine)
-        for start in range(0, len(tensors), _BATCH):
-            features = engine.run(tensors[start : start + _BATCH]).features
-            if neighbours is not None and features is not None:
-                similarities = neighbours.compared(features) @ neighbours.features.T
-                is_known[start : start + _BATCH] |= similarities.max(axis=1) > _SAME
-        return is_known
-
-    def _confidence(self, tensors: NDArray[np.float32]) -> float:
-        """Its mean top probability, as it is calibrated."""
-        classifier = keras.models.load_model(self.directory / KERAS, compile=False)
-        logits = np.asarray(classifier.predict(tensors, batch_size=32, verbose=0), np.float32)
-        return float(calibrated_probabilities(logits, self.manifest.temperature).max(axis=1).mean())
 
 
 def matched_temperature(logits: NDArray[np.float32], confidence: float) -> float:

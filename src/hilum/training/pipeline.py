@@ -11,16 +11,17 @@ from typing import Literal
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from hilum.dataset.labels import LabelScheme
 from hilum.dataset.manifest import DatasetManifest
 from hilum.dataset.series import series_groups
-from hilum.dataset.splits import Fold, grouped_folds
+from hilum.dataset.splits import Fold
 from hilum.imaging.preprocess import SOFT_TISSUE
 from hilum.inference.bundle import gate_of
 from hilum.training.architectures import build_classifier
+from hilum.training.bundle_writer import Learnt
 from hilum.training.corpus import Corpus, gather
+from hilum.training.corpus_folds import folds_by_group, strata_for
 from hilum.training.cross_validation import (
     OutOfFold,
     baselines,
@@ -33,19 +34,19 @@ from hilum.training.cross_validation import (
     split_truth,
 )
 from hilum.training.decision import decide
-from hilum.training.fitter import Fitter, FullFitter, HeadFitter, Progress
+from hilum.training.fit_settings import FitSettings, epochs_of_a_refit, head_settings
+from hilum.training.fitter import Fitter, FullFitter, HeadFitter
 from hilum.training.head import features_as_served
-from hilum.training.packing import Trained, write_bundle
+from hilum.training.packing import write_bundle
 from hilum.training.parent import Parent
 from hilum.training.slices import read_slices
 from hilum.training.split_rows import SplitRows
 from hilum.training.sufficiency import fewest_groups, require_enough, require_replaceable
-from hilum.training.trainer import FitSettings, TrainingData
-from hilum.training.watch import Watch
+from hilum.training.trainer import TrainingData
+from hilum.training.watch import Progress, Watch
 
 GROUPED = "no slice, nor a near copy of it, on both sides; neighbouring slices of a patient may be"
 SERIES = "one such fold with no series on both sides, as far as names and near copies tell: nearest to new patients"
-_EPOCHS_OF_A_REFIT = 10
 RANDOM = "one random fold, copies and patients on both sides: flatters, and is here to show by how much"
 
 
@@ -94,8 +95,7 @@ class TrainingSettings:
             return FitSettings(epochs=self.epochs or 12, seed=self.seed, learning_rate=3e-4)
         if self.mode == "full":
             return FitSettings(epochs=self.epochs or 24, seed=self.seed)
-        epochs = self.epochs or (60 if self.parent is None else 20)
-        return FitSettings(epochs=epochs, seed=self.seed, learning_rate=2e-3, weight_decay=5e-3, label_smoothing=0.0)
+        return head_settings(self.epochs, starts_warm=self.parent is not None, seed=self.seed)
 
 
 def train(
@@ -161,12 +161,13 @@ def train(
         final = evidence.held_out.first
 
     if parent:
-        digests = [item.record.sha256 for item in corpus.slices]
-        decision = parent.decide_like(decision, digests, data.tensors, evidence.held_out.logits, final.classifier)
+        features, theirs = parent.answers(data.tensors)
+        mine = np.asarray(final.classifier.predict(data.tensors, batch_size=32, verbose=0), np.float32)
+        is_known = parent.recognised([item.record.sha256 for item in corpus.slices], features)
+        decision = parent.decide_like(decision, is_known, mine, theirs, evidence.held_out.logits)
 
     progress("pack", 0.0, "exporting and quantising")
-    trained = Trained(
-        classifier=final.classifier,
+    learnt = Learnt(
         architecture=settings.architecture,
         preprocessing=preprocessing,
         corpus=corpus,
@@ -184,7 +185,7 @@ def train(
             "held_out_accuracy": decision.accuracy,
         },
     )
-    write_bundle(trained, data.tensors, evidence.held_out.folds[0][1], out, gate_from=gate_from)
+    write_bundle(final.classifier, learnt, data.tensors, evidence.held_out.folds[0][1], out, gate_from=gate_from)
     progress("pack", 1.0, "done")
     return out
 
@@ -200,18 +201,12 @@ class _Fitting:
 
     def grouped_folds(self, groups: Sequence[str], n_folds: int) -> list[Fold]:
         """Folds that no group crosses; fewer of them where a class has fewer groups."""
-        n_folds = min(n_folds, fewest_groups(self.corpus.classes, groups))
-        return grouped_folds(self._strata(groups, n_folds), groups, n_folds, self.settings.seed)
+        return folds_by_group(self.corpus, groups, n_folds, self.settings.seed)
 
     def random_folds(self, n_folds: int) -> list[Fold]:
         """As many folds that ignore groups."""
         each_its_own = [str(row) for row in range(len(self.corpus.slices))]
-        return random_folds(self._strata(each_its_own, n_folds), n_folds, self.settings.seed)
-
-    def _strata(self, groups: Sequence[str], n_folds: int) -> NDArray[np.int64]:
-        """Each label of each data set; the classes alone where one label has too few groups to be in every fold."""
-        corpus = self.corpus
-        return corpus.strata if fewest_groups(corpus.strata, groups) >= n_folds else corpus.classes
+        return random_folds(strata_for(self.corpus, each_its_own, n_folds), n_folds, self.settings.seed)
 
 
 @dataclass(frozen=True)
@@ -231,10 +226,8 @@ def _hold_out(fitting: _Fitting) -> _Evidence:
     epochs = held_out.first.best_epoch
     if fitting.settings.mode == "full":
         epochs = max(epochs, round(0.75 * schedule.epochs))
-    elif (
-        fitting.settings.parent is not None
-    ):  # what is held out, the backbone has learnt: it says little of when to stop
-        epochs = max(epochs, min(_EPOCHS_OF_A_REFIT, schedule.epochs))
+    elif fitting.settings.parent is not None:
+        epochs = epochs_of_a_refit(epochs, schedule.epochs)
     return _Evidence(held_out, epochs, SplitRows((), ()))
 
 

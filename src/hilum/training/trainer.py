@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.inference.calibration import calibrated_probabilities
-from hilum.training.augmentation import Augmentation
-from hilum.training.objective import AllowedClassesLoss, accuracy, balancing_weights
-from hilum.training.watch import Pulse
+from hilum.training.fit_settings import EpochHook, FitSettings
+from hilum.training.objective import AllowedClassesLoss, accuracy
+from hilum.training.pulse import Pulse
+from hilum.training.targets import balancing_weights
 
 FINAL = "final.weights.h5"
 """The weights of a finished fit, in its folder of checkpoints."""
-
-EpochHook = Callable[[int, int, dict[str, float]], None]
-"""Called after each epoch with its number from 1, the number planned and its metrics."""
 
 
 @dataclass(frozen=True)
@@ -42,27 +40,6 @@ class TrainingData:
     def subset(self, indices: NDArray[np.int64]) -> TrainingData:
         """The slices at `indices`."""
         return TrainingData(self.bases[indices], self.tensors[indices], self.targets[indices])
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How weights are fitted.
-
-    Attributes:
-        epochs: at the most, and the length of the cosine schedule.
-        patience: epochs without a better validation loss before stopping with the best weights; None goes on to the
-            last epoch and keeps its weights.
-    """
-
-    epochs: int = 24
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    label_smoothing: float = 0.05
-    warmup_epochs: float = 1.0
-    patience: int | None = 10
-    seed: int = 0
-    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 class AugmentedBatches(keras.utils.PyDataset):

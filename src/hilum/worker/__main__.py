@@ -16,6 +16,8 @@ from hilum.services.registry import open_registry
 from hilum.services.state import LABELLED, StatePlaces
 from hilum.settings import Settings
 
+_FEATURES = "features"
+
 
 def main() -> None:
     """Runs; the exit code is 0 where the run's row says how it ended."""
@@ -27,7 +29,7 @@ def main() -> None:
     settings = Settings()
     logging.config.dictConfig(log_config(settings.log_level))
     from hilum.worker.execution import execute  # loads DBOS
-    from hilum.worker.run_steps import RunSteps  # loads Keras
+    from hilum.worker.run_steps import RunSteps
 
     places = StatePlaces(settings.home, settings.database_url, settings.blobs_url)
     with (
@@ -42,7 +44,7 @@ def main() -> None:
             places,
             uuid.UUID(run_id),
             owner,
-            lambda run, ledger, folder: RunSteps(run, ledger, datasets, registry, folder),
+            lambda run, ledger, folder: RunSteps(run, ledger, datasets, registry, folder, settings.home / _FEATURES),
         )
     logging.shutdown()
     os._exit(0)  # TensorFlow's and DBOS's threads have nothing left to do

@@ -1,4 +1,4 @@
-"""The steps of a training run, each of which may be done again after a kill. Knows Keras; not how steps are kept."""
+"""The steps of a training run, each of which may be done again after a kill. Knows training; not how steps are kept."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hilum.dataset.labels import LabelScheme
 from hilum.dataset.manifest import DatasetManifest
-from hilum.errors import BundleInvalid, ChampionMoved
+from hilum.errors import BundleInvalid, ChampionMoved, TrainingFailed
 from hilum.inference.bundle import METRICS, gate_of, open_bundle
 from hilum.inference.manifest import Manifest
 from hilum.services.datasets import Datasets
@@ -20,7 +23,7 @@ from hilum.services.run_ledger import RunLedger
 from hilum.services.run_rules import RunStatus, decided_status
 from hilum.storage.training_runs import StoredRun
 from hilum.training.assessment import assess
-from hilum.training.pipeline import TrainingSettings, train
+from hilum.training.renewal import Renewal, renew_head
 from hilum.training.report import write_assessment
 from hilum.training.watch import Watch
 
@@ -37,6 +40,7 @@ class RunSteps:
         datasets: has its snapshot.
         registry: has the champion, and gets the new model.
         folder: for its data, checkpoints and bundle; whole after a kill.
+        features: folder of features of slices, which runs share.
     """
 
     run: StoredRun
@@ -44,6 +48,7 @@ class RunSteps:
     datasets: Datasets
     registry: Registry
     folder: Path
+    features: Path
 
     def lay_out(self) -> None:
         """Writes the snapshot's images into the folder."""
@@ -55,6 +60,34 @@ class RunSteps:
         """Trains from the champion and writes the bundle; one that is there already is not made again."""
         if self._made() is not None:
             return
+        if self.run.mode == "head" and self._renew():
+            return
+        self._train()
+
+    def _renew(self) -> bool:
+        """Puts a new head on the champion's graphs; False where they cannot be taken apart."""
+        parent = self._parent()
+        if parent is None:
+            return False
+        try:
+            renewal = Renewal.of(parent[0])
+        except TrainingFailed as error:
+            log.info("the head is learnt the slow way", extra={"reason": error.detail})
+            return False
+        renew_head(
+            self._manifest(),
+            self._bundle,
+            renewal,
+            lambda stage, share, _: self.ledger.report(stage, share),
+            kept_in=self.features,
+            epochs=self.run.n_epochs,
+            watch=self._watch,
+        )
+        return True
+
+    def _train(self) -> None:
+        from hilum.training.pipeline import TrainingSettings, train  # loads Keras
+
         manifest, parent = self._manifest(), self._parent()
         class_names = parent[1].class_names if parent and self.run.mode == "head" else manifest.class_names
         settings = TrainingSettings(
@@ -70,7 +103,7 @@ class RunSteps:
             lambda stage, share, _: self.ledger.report(stage, share),
             scheme=LabelScheme.of(class_names),
             gate_from=parent[0] if parent and gate_of(parent[0]) else None,
-            watch=Watch(on_epoch=self.ledger.add_epoch, on_batch=self.ledger.report),
+            watch=self._watch,
         )
 
     def compare(self) -> dict[str, Any]:
@@ -85,7 +118,12 @@ class RunSteps:
         manifest = self._manifest()
         if METRICS not in made.files:
             measured = assess(
-                self._bundle, manifest, "test", lambda _, share, __: self.ledger.report("measure", share), quick=True
+                self._bundle,
+                manifest,
+                "test",
+                lambda _, share, __: self.ledger.report("measure", share),
+                quick=True,
+                is_free_of_copies=True,  # the intake accepts no copy of a test image
             )
             write_assessment(measured, self._bundle, None)
         self.ledger.report("compare", 0.0)
@@ -97,9 +135,21 @@ class RunSteps:
             self._bundle,
             manifest,
             image_ids=self.datasets.image_ids([record.sha256 for record in manifest.records]),
+            features=self._known_features(champion.version, manifest),
             progress=lambda share: self.ledger.report("compare", share),
         )
         return {**compared.to_dict(), "champion_version": champion.version}
+
+    def _known_features(self, champion: str, manifest: DatasetManifest) -> dict[str, NDArray[np.float32]]:
+        """What the champion makes of the images learnt, where the run started from it and kept that."""
+        parent = self._parent()
+        if self.run.mode != "head" or parent is None or champion != self.run.parent_version:
+            return {}
+        try:
+            renewal = Renewal.of(parent[0])
+        except TrainingFailed:
+            return {}
+        return renewal.served_features(self.features, [r.sha256 for r in manifest.records if r.split != "test"])
 
     def register(self, report: dict[str, Any]) -> str:
         """Keeps the bundle for good and returns its version."""
@@ -132,6 +182,10 @@ class RunSteps:
     def tidy(self) -> None:
         """Removes the folder; the registry and the snapshot have what is worth keeping."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _watch(self) -> Watch:
+        return Watch(on_epoch=self.ledger.add_epoch, on_batch=self.ledger.report)
 
     @property
     def _bundle(self) -> Path:

@@ -114,9 +114,13 @@ def in_parallel(work: Callable[[int], _Result], items: Sequence[int], on_share: 
     """
     results = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, result in enumerate(pool.map(work, items), start=1):
-            results.append(result)
-            on_share(done / len(items))
+        try:
+            for done, result in enumerate(pool.map(work, items), start=1):
+                results.append(result)
+                on_share(done / len(items))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # else what waits is done first
+            raise
     return results
 
 

@@ -1,0 +1,172 @@
+"""Fits the linear head of a classifier on features, in numpy: small work, for which no framework is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.training.fit_settings import EpochHook, FitSettings
+from hilum.training.targets import balancing_weights
+
+Array = NDArray[np.float32]
+
+_DROPOUT = 0.2
+_BETAS, _EPSILON = (0.9, 0.999), 1e-7
+_RULED_OUT = -1e9
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """What turns features into logits.
+
+    Attributes:
+        kernel: (F, C) float32.
+        bias: (C,) float32.
+    """
+
+    kernel: Array
+    bias: Array
+
+    def logits(self, features: Array) -> Array:
+        """(N, F) -> (N, C)."""
+        return np.asarray(features @ self.kernel + self.bias, np.float32)
+
+    def standardised(self, mean: Array, deviation: Array) -> LinearHead:
+        """The same head for features from which `mean` was taken and which were divided by `deviation`."""
+        return LinearHead(self.kernel * deviation[:, np.newaxis], self.bias + mean @ self.kernel)
+
+    def folded(self, mean: Array, deviation: Array) -> LinearHead:
+        """The inverse of `standardised`: the head for features as they come."""
+        kernel = self.kernel / deviation[:, np.newaxis]
+        return LinearHead(kernel, self.bias - mean @ kernel)
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A head, and how its fit went: for each epoch `epoch`, `loss`, `accuracy` and, with slices held out, `val_*`."""
+
+    head: LinearHead
+    history: list[dict[str, float]]
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, from 1, with the lowest held-out loss."""
+        return 1 + int(np.argmin([row["val_loss"] for row in self.history]))
+
+
+def fit_linear_head(
+    features: Array,
+    targets: Array,
+    held_out: tuple[Array, Array] | None,
+    settings: FitSettings,
+    *,
+    start: LinearHead | None = None,
+    on_epoch: EpochHook | None = None,
+) -> FittedHead:
+    """Fits a head by AdamW (Loshchilov and Hutter, ICLR 2019) on standardised features, with dropout on them.
+
+    With `held_out` and a patience, the head of the epoch with its lowest loss is kept.
+
+    Args:
+        features: (V, N, F), V views of each slice.
+        targets: (N, C) allowed classes.
+        held_out: features (M, F) and targets (M, C) of other groups.
+        settings: epochs, rate, weight decay, smoothing and seed; the same give the same head.
+        start: where to begin; None begins at random.
+        on_epoch: progress; what it raises ends the fit.
+    """
+    flat = features.reshape(-1, features.shape[-1])
+    mean, deviation = flat.mean(0), flat.std(0) + np.float32(1e-3)
+    rng = np.random.default_rng(settings.seed)
+    first = start.standardised(mean, deviation) if start else _random_head(flat.shape[1], targets.shape[1], rng)
+    descent = _Descent(first, settings, rng)
+    repeated = np.tile(targets, (len(features), 1))
+    weights = balancing_weights(repeated)
+    scaled = (flat - mean) / deviation
+    watched = ((held_out[0] - mean) / deviation, held_out[1]) if held_out is not None else None
+    best, history = first, list[dict[str, float]]()
+    for epoch in range(1, settings.epochs + 1):
+        loss, accuracy = descent.epoch(scaled, repeated, weights)
+        row = {"epoch": float(epoch), "loss": loss, "accuracy": accuracy}
+        if watched is not None:
+            row |= _measured(descent.head, *watched, settings.label_smoothing)
+        history.append(row)
+        if on_epoch:
+            on_epoch(epoch, settings.epochs, row)
+        if watched is None or settings.patience is None:
+            best = descent.head
+            continue
+        losses = [one["val_loss"] for one in history]
+        if int(np.argmin(losses)) == epoch - 1:
+            best = descent.head
+        if epoch - 1 - int(np.argmin(losses)) >= settings.patience:
+            break
+    return FittedHead(best.folded(mean, deviation), history)
+
+
+class _Descent:
+    """AdamW's state, and the head as it stands."""
+
+    def __init__(self, head: LinearHead, settings: FitSettings, rng: np.random.Generator) -> None:
+        self.head = head
+        self._settings, self._rng = settings, rng
+        self._first = [np.zeros_like(head.kernel), np.zeros_like(head.bias)]
+        self._second = [np.zeros_like(head.kernel), np.zeros_like(head.bias)]
+        self._steps = 0
+
+    def epoch(self, rows: Array, targets: Array, weights: Array) -> tuple[float, float]:
+        """Goes through all rows once, in random order; returns the mean loss and accuracy met on the way."""
+        order = self._rng.permutation(len(rows))
+        losses, n_right = 0.0, 0
+        for begin in range(0, len(order), self._settings.batch_size):
+            chosen = order[begin : begin + self._settings.batch_size]
+            kept = self._rng.random((len(chosen), rows.shape[1]), np.float32) >= _DROPOUT
+            x = np.asarray(rows[chosen] * kept / np.float32(1 - _DROPOUT), np.float32)
+            loss, slope, right = _objective(self.head.logits(x), targets[chosen], self._settings.label_smoothing)
+            slope *= weights[chosen, np.newaxis] / np.float32(len(chosen))
+            self._step(np.asarray(x.T @ slope, np.float32), slope.sum(axis=0))
+            losses += float(loss @ weights[chosen])
+            n_right += int(right.sum())
+        return losses / len(order), n_right / len(order)
+
+    def _step(self, *slopes: Array) -> None:
+        self._steps += 1
+        rate, (decay_1, decay_2) = self._settings.learning_rate, _BETAS
+        corrected = rate * np.sqrt(1 - decay_2**self._steps) / (1 - decay_1**self._steps)
+        moved = []
+        for place, (value, slope) in enumerate(zip((self.head.kernel, self.head.bias), slopes, strict=True)):
+            self._first[place] = decay_1 * self._first[place] + (1 - decay_1) * slope
+            self._second[place] = decay_2 * self._second[place] + (1 - decay_2) * slope**2
+            shrunk = value * (1 - rate * self._settings.weight_decay)
+            step = corrected * self._first[place] / (np.sqrt(self._second[place]) + _EPSILON)
+            moved.append(np.asarray(shrunk - step, np.float32))
+        self.head = LinearHead(*moved)
+
+
+def _objective(logits: Array, targets: Array, smoothing: float) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Loss as in `objective.AllowedClassesLoss` (N,), its slope (N, C), and whether an allowed class is the top one."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    probabilities = np.exp(log_probabilities)
+    among_allowed = np.where(targets > 0, log_probabilities, _RULED_OUT)
+    top = among_allowed.max(axis=1, keepdims=True)
+    allowed = top[:, 0] + np.log(np.exp(among_allowed - top).sum(axis=1))
+    wanted = np.exp(among_allowed - allowed[:, np.newaxis])
+    wanted = (1 - smoothing) * wanted + smoothing / logits.shape[1]
+    loss = -(1 - smoothing) * allowed - smoothing * log_probabilities.mean(axis=1)
+    is_right = targets[np.arange(len(targets)), logits.argmax(axis=1)] > 0
+    return loss, np.asarray(probabilities - wanted, np.float32), is_right
+
+
+def _measured(head: LinearHead, rows: Array, targets: Array, smoothing: float) -> dict[str, float]:
+    loss, _, is_right = _objective(head.logits(rows), targets, smoothing)
+    return {"val_loss": float(loss.mean()), "val_accuracy": float(is_right.mean())}
+
+
+def _random_head(n_features: int, n_classes: int, rng: np.random.Generator) -> LinearHead:
+    """Uniform by the number of connections (Glorot and Bengio, AISTATS 2010)."""
+    limit = np.sqrt(6 / (n_features + n_classes))
+    kernel = rng.uniform(-limit, limit, (n_features, n_classes)).astype(np.float32)
+    return LinearHead(kernel, np.zeros(n_classes, np.float32))
