@@ -26,9 +26,9 @@ from bench.client import predict_all
 from bench.figures import report, table
 from bench.server import free_port, hilum_command
 
-STAGES = ("queued", "snapshot", "read", "features", "fit", "refit", "pack", "measure", "compare", "register")
+STAGES = ("queued", "snapshot", "features", "fit", "refit", "pack", "measure", "compare", "register")
 VICTIMS = ("worker", "supervisor", "web", "server")
-_ENDED = {"promoted", "awaiting-approval", "refused", "failed", "cancelled"}
+ENDED = {"promoted", "awaiting-approval", "refused", "failed", "cancelled"}
 _PATIENCE_S = 900
 
 
@@ -40,6 +40,7 @@ class Trial:
         home: its state.
         model: what it begins with.
         is_beside: a `hilum worker` beside the server carries the runs out, not the server.
+        asked: what each run is asked to do.
         kills: victim and stage of each.
         outcomes: how each run ended, with how often its process was begun.
         violations: what should not be, in words.
@@ -48,6 +49,7 @@ class Trial:
     home: Path
     model: Path
     is_beside: bool = False
+    asked: dict[str, object] = field(default_factory=lambda: {"epochs": 3})
     kills: list[tuple[str, str]] = field(default_factory=list)
     outcomes: list[tuple[str, str | None]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -107,6 +109,13 @@ class Trial:
         found: dict[str, Any] = page["items"][0] if page and page["items"] else {"status": "none", "stage": None}
         return found
 
+    def workers(self) -> list[psutil.Process]:
+        """The processes that carry runs out."""
+        if self.process is None:
+            return []
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if "hilum.worker" in " ".join(_command(child))]
+
     def kill(self, victim: str, stage: str) -> None:
         """Kills a process of the server's with SIGKILL, and starts the server again where that ended it."""
         assert self.process is not None
@@ -149,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about = machine.description()
     chance = random.Random(options.seed)
     with TemporaryDirectory(prefix="hilum-kill-trial-") as scratch:
-        trial = _prepare(options.folder or Path(scratch), is_beside=options.beside)
+        trial = prepare(options.folder or Path(scratch), is_beside=options.beside)
+        trial.asked = {"epochs": options.epochs, "mode": options.mode}
         try:
             _kill_over_and_over(trial, options.kills, time.monotonic() + 60 * options.minutes, chance)
         finally:
@@ -170,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if trial.violations or len(trial.kills) < options.kills else 0
 
 
-def _prepare(folder: Path, *, is_beside: bool) -> Trial:
+def prepare(folder: Path, *, is_beside: bool) -> Trial:
     """A champion that learnt from few real slices, and more of them to learn from."""
     trial = Trial(folder.absolute() / "home", folder.absolute() / "champion", is_beside)
     if trial.model.is_dir():
@@ -206,35 +216,35 @@ def _kill_over_and_over(trial: Trial, count: int, ends_at: float, chance: random
     trial.wait(lambda: trial.ask("GET", "/models") is not None, "the registry answers")
     before = _served(trial, slice_)
     while len(trial.kills) < count and time.monotonic() < ends_at:
-        if trial.newest()["status"] in {*_ENDED, "none"}:
+        if trial.newest()["status"] in {*ENDED, "none"}:
             trial.wait(
-                lambda: trial.ask("POST", "/retrain", {"epochs": 3}) is not None, "a run is taken"
+                lambda: trial.ask("POST", "/retrain", trial.asked) is not None, "a run is taken"
             )  # once a worker is seen
         stage, victim = (
             chance.choice(STAGES),
             chance.choice(VICTIMS if trial.is_beside else ("worker", "web", "server")),
         )
-        run = _wait_for_stage(trial, stage)
-        if run["status"] in _ENDED:
+        run = wait_for_stage(trial, stage)
+        if run["status"] in ENDED:
             trial.outcomes.append((run["status"], run["failure"]))
             continue
         time.sleep(chance.uniform(0, 1.0))
         trial.kill(victim, run["stage"] or "queued")
         _check(trial, before, slice_)
         print(f"{len(trial.kills)} kills, the last of {trial.kills[-1] if trial.kills else None}", file=sys.stderr)
-    trial.wait(lambda: trial.newest()["status"] in _ENDED, "the last run has ended")
+    trial.wait(lambda: trial.newest()["status"] in ENDED, "the last run has ended")
     run = trial.newest()
     trial.outcomes.append((run["status"], run["failure"]))
     _check(trial, before, slice_)
 
 
-def _wait_for_stage(trial: Trial, stage: str) -> dict[str, Any]:
+def wait_for_stage(trial: Trial, stage: str) -> dict[str, Any]:
     """Waits until the run is at a stage, or past it, or has ended."""
-    order = {name: place for place, name in enumerate(STAGES)}
+    order = {name: place for place, name in enumerate((*STAGES[:2], "read", *STAGES[2:]))}
 
     def is_there() -> bool:
         run = trial.newest()
-        return run["status"] in _ENDED or order.get(run["stage"] or "queued", len(STAGES)) >= order[stage]
+        return run["status"] in ENDED or order.get(run["stage"] or "queued", len(STAGES)) >= order[stage]
 
     trial.wait(is_there, f"the run is at {stage}")
     return trial.newest()
@@ -272,6 +282,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.kill_trial", description=__doc__)
     parser.add_argument("--kills", type=int, default=30, help="so many")
     parser.add_argument("--beside", action="store_true", help="carry runs out in a `hilum worker` beside the server")
+    parser.add_argument("--mode", choices=("head", "full"), default="head", help="of the runs")
+    parser.add_argument("--epochs", type=int, default=3, help="of each run, at the most")
     parser.add_argument("--minutes", type=float, default=60, help="at the most")
     parser.add_argument("--folder", type=Path, help="for its state, which another trial may go on with")
     parser.add_argument("--seed", type=int, default=0, help="of stages, victims and moments")

@@ -17,6 +17,7 @@ HilumError
 │   └── NotReady             Overloaded   PredictionNotFound   MetricsMissing   LookAlikesMissing
 │       HistoryUnavailable   HistoryOff   ImageNotKept   ModelChanged   LabelInvalid   CursorInvalid
 │       TrainingUnavailable   TrainingDataInsufficient   RetrainInProgress   RunNotFound
+│       RunNotAwaiting
 │       DatasetUnavailable   UploadBatchNotFound   LabelledImageNotFound   SnapshotNotFound   ImageStateConflict
 │       TestSetFrozen   HoldoutImage
 │       Registry…            Unavailable Off   HounsfieldMissing
@@ -448,6 +449,12 @@ class RetrainInProgress(ServiceRefused):
     def __init__(self, detail: str, run_id: str) -> None:
         super().__init__(detail)
         self.run_id = run_id
+
+
+class RunNotAwaiting(ServiceRefused):
+    """A run that awaits nobody's decision was to be declined."""
+
+    code, status, title = "run-not-awaiting", 409, "The training run awaits no decision"
 
 
 class RunNotFound(ServiceRefused):

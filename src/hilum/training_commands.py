@@ -144,6 +144,20 @@ def runs_cancel(run_id: str) -> None:
     click.echo(f"{run.id} is {run.status}" + (", and is being cancelled" if run.status == "running" else ""))
 
 
+@runs.command("decline")
+@click.argument("run_id")
+def runs_decline(run_id: str) -> None:
+    """Decline what a run made, where it awaits approval; `hilum models promote` is the opposite.
+
+    \b
+    Example:
+      hilum runs decline ID
+    """
+    with closing(_retraining()) as retraining:
+        run = retraining.decline_now(run_id, actor="cli")
+    click.echo(f"{run.id} is {run.status}: {run.failure}")
+
+
 def _wait(retraining: Retraining, run: StoredRun) -> None:
     from hilum.services.run_rules import RunStatus
     from hilum.terminal import TerminalProgress

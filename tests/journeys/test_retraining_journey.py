@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import io
 import json
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from hilum.inference.bundle import open_bundle
 from hilum.services.reference import reference_bundle
 from hilum.storage.database import Database
 from hilum.storage.schema import upgrade
+from journey_client import PATIENCE_S, ask, predict, send, wait
 from server_process import RunningServer, running_server
 
 _CLASSES = {
@@ -28,8 +28,6 @@ _CLASSES = {
     "normal": ("normal", "normal"),
     "squamous_cell_carcinoma": ("squamous.cell.carcinoma_left.hilum_T1_N2_M0_IIIa", "squamous.cell.carcinoma"),
 }
-_PATIENCE_S = 900
-_BOUNDARY = "b0undary"
 
 
 def _spread(folder: Path, count: int) -> list[Path]:
@@ -70,35 +68,9 @@ def upload(reference_data: Path) -> bytes:
     return packed.getvalue()
 
 
-def _ask(server: RunningServer, method: str, path: str, body: bytes | None = None, **headers: str) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_PATIENCE_S)
-    try:
-        connection.request(method, path, body, {"content-type": "application/json"} | headers)
-        response = connection.getresponse()
-        said = response.read()
-        assert response.status < 300, said
-        return json.loads(said)
-    finally:
-        connection.close()
-
-
-def _form(name: str, file_name: str, data: bytes) -> bytes:
-    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"\r\n\r\n'
-    return head.encode() + data + f"\r\n--{_BOUNDARY}--\r\n".encode()
-
-
-def _send(server: RunningServer, path: str, form: bytes) -> Any:
-    return _ask(server, "POST", path, form, **{"content-type": f"multipart/form-data; boundary={_BOUNDARY}"})
-
-
-def _predict(server: RunningServer, data: bytes) -> dict[str, Any]:
-    answer: dict[str, Any] = _send(server, "/predict", _form("file", "slice.png", data))
-    return answer
-
-
 def _events(server: RunningServer, run_id: str) -> list[dict[str, Any]]:
     """The run at each change, until it has ended."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_PATIENCE_S)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
     connection.request("GET", f"/training-runs/{run_id}/events")
     stream = connection.getresponse().read().decode()
     connection.close()
@@ -106,13 +78,12 @@ def _events(server: RunningServer, run_id: str) -> list[dict[str, Any]]:
 
 
 def _until(server: RunningServer, is_so: Callable[[dict[str, Any]], bool]) -> None:
-    ends_at = time.monotonic() + _PATIENCE_S
-    while True:
+    def is_there() -> bool:
         with contextlib.suppress(ConnectionRefusedError):  # it may still be starting
-            if is_so(_ask(server, "GET", "/health")):
-                return
-        assert time.monotonic() < ends_at
-        time.sleep(0.2)
+            return is_so(ask(server, "GET", "/health"))
+        return False
+
+    wait(is_there)
 
 
 def test_from_an_upload_to_another_answer_and_back(
@@ -127,7 +98,7 @@ def test_from_an_upload_to_another_answer_and_back(
     assert gate is not None
     with running_server(weak_champion, tmp_path / "log", settings) as server:
         _until(server, lambda health: health["model_version"] == champion)
-        report = _send(server, "/upload-data", _form("files", "slices.zip", upload))
+        report = send(server, "/upload-data", "files", "slices.zip", upload)
         reasons = {item["code"] for item in report["items"]}
         assert {"holdout-image", "not-a-chest-ct"} <= reasons
         assert report["accepted"] > 80
@@ -139,9 +110,9 @@ def test_from_an_upload_to_another_answer_and_back(
             for file in _spread(reference_data / "test" / folder, 16 if name == "normal" else 10)
         }
         slices = {file: data for file, data in slices.items() if not gate.judge(decode(data).pixels).is_refused}
-        before = {file: _predict(server, data) for file, data in slices.items()}
+        before = {file: predict(server, data) for file, data in slices.items()}
 
-        asked = _ask(server, "POST", "/retrain", json.dumps({"mode": "head", "note": "journey"}).encode())
+        asked = ask(server, "POST", "/retrain", json.dumps({"mode": "head", "note": "journey"}).encode())
         assert asked["parent_version"] == champion
         told = _events(server, asked["id"])
         run = told[-1]
@@ -155,22 +126,22 @@ def test_from_an_upload_to_another_answer_and_back(
             "promote" if all(c["passed"] for c in run["report"]["checks"]) else "refuse"
         )
         challenger = run["model_version"]
-        assert _ask(server, "GET", "/health")["model_version"] == champion
-        _ask(server, "POST", f"/models/{challenger}/promote", b"{}")
+        assert ask(server, "GET", "/health")["model_version"] == champion
+        ask(server, "POST", f"/models/{challenger}/promote", b"{}")
         _until(server, lambda health: health["model_version"] == challenger)
-        after = {file: _predict(server, data) for file, data in slices.items()}
+        after = {file: predict(server, data) for file, data in slices.items()}
         assert {answer["model_version"] for answer in after.values()} == {challenger}
         changed = [file for file in slices if before[file]["predicted_class"] != after[file]["predicted_class"]]
         assert changed
         assert len(run["report"]["flipped"]) >= 1
-        model = _ask(server, "GET", f"/models/{challenger}")
+        model = ask(server, "GET", f"/models/{challenger}")
         assert model["run_id"] == run["id"]
         assert model["parent_version"] == champion
 
-        _ask(server, "POST", "/models/rollback")
+        ask(server, "POST", "/models/rollback")
         _until(server, lambda health: health["model_version"] == champion)
         for file in changed:
-            again = _predict(server, slices[file])
+            again = predict(server, slices[file])
             assert again["probabilities"] == before[file]["probabilities"]
             assert again["model_version"] == champion
         assert not list((tmp_path / "home" / "training").iterdir())

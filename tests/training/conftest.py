@@ -14,12 +14,11 @@ with warnings.catch_warnings():
     import keras
 
 from drawn_dataset import write_dataset
-from hilum.dataset.importer import import_dataset
 from hilum.imaging.phantoms import draw_phantom
 from hilum.imaging.preprocess import Preprocessing, preprocess
 from hilum.training.augmentation import BASE_SCALE
-from hilum.training.pipeline import TrainingSettings, train
 from hilum.training.trainer import TrainingData
+from tiny_training import train_tiny
 
 SIDE = 64
 
@@ -66,14 +65,4 @@ def phantom_data() -> TrainingData:
 @pytest.fixture(scope="session")
 def parent(phantom_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of a tiny backbone."""
-    with pytest.MonkeyPatch.context() as patch:
-
-        def build(architecture: str, side: int, weights: Path | None) -> keras.Model:
-            inputs = keras.Input((side, side, 1), name="slice")
-            x = keras.layers.Conv2D(8, 8, 8, use_bias=False, name="conv")(inputs)
-            x = keras.layers.BatchNormalization(name="norm")(x)
-            return keras.Model(inputs, keras.layers.ReLU(6, name="relu")(x), name="tiny")
-
-        patch.setattr("hilum.training.architectures._build_backbone", build)
-        out = tmp_path_factory.mktemp("parents") / "first"
-        return train(import_dataset(phantom_dataset), out, TrainingSettings(side=64, epochs=6), lambda *_: None)
+    return train_tiny(phantom_dataset, tmp_path_factory.mktemp("parents") / "first")

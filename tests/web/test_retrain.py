@@ -14,9 +14,11 @@ import pytest
 from fastapi.testclient import TestClient
 from web_serving import HOSTS, tiny_service
 
+from hilum.services.audit_log import export
 from hilum.services.retraining import Retraining
-from hilum.storage import training_runs
+from hilum.storage import models, training_runs
 from hilum.storage.database import Database
+from hilum.storage.models import Alias, ModelRecord
 from hilum.storage.schema import upgrade
 from hilum.web.app import create_app
 from training_run_samples import DrawnSnapshots, open_retraining, stored_run
@@ -151,7 +153,7 @@ def test_a_database_that_is_gone_is_a_problem(tiny_bundle: Path, tmp_path: Path)
 def test_an_unknown_run_is_not_found(tiny_bundle: Path, migrated: Database) -> None:
     with _serving(tiny_bundle, open_retraining(_url(migrated))) as client:
         for run_id in (str(stored_run().id), "latest"):
-            for method, path in (("GET", ""), ("GET", "/events"), ("POST", "/cancel")):
+            for method, path in (("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("POST", "/decline")):
                 answer = client.request(method, f"/training-runs/{run_id}{path}")
                 assert (answer.status_code, answer.json()["code"]) == (404, "run-not-found")
 
@@ -165,6 +167,34 @@ def test_a_queued_run_is_cancelled_at_once_and_an_ended_one_stays(tiny_bundle: P
         second = client.post("/retrain").json()["id"]
         _run_to(migrated, second, "refused")
         assert client.post(f"/training-runs/{second}/cancel").json()["status"] == "refused"
+
+
+def _registered(version: str) -> ModelRecord:
+    return ModelRecord(
+        version=version, created_at=datetime.now(UTC), code_version="test", headline=None, parent_version=None,
+        run_id=None, snapshot_digest=None, files={}, manifest={}, metrics=None, card=None, report=None,
+    )  # fmt: skip
+
+
+def test_a_run_that_awaits_approval_can_be_declined_once(tiny_bundle: Path, migrated: Database) -> None:
+    with _serving(tiny_bundle, open_retraining(_url(migrated), is_audited=True)) as client:
+        run_id = client.post("/retrain").json()["id"]
+        address = f"/training-runs/{run_id}/decline"
+        early = client.post(address)
+        assert (early.status_code, early.json()["code"]) == (409, "run-not-awaiting")
+        with migrated.writing() as connection:
+            for name, version in (("champion", "tiny-1"), ("challenger", "tiny-2")):
+                models.add(connection, _registered(version))
+                models.point(connection, Alias(name, version, (), datetime.now(UTC), "system"))
+        _run_to(migrated, run_id, "awaiting-approval", model_version="tiny-2")
+        declined = client.post(address)
+        assert declined.status_code == 200
+        assert (declined.json()["status"], declined.json()["failure"]) == ("refused", "a person declined it")
+        assert client.get(f"/training-runs/{run_id}").json() == declined.json()
+        with migrated.reading() as connection:
+            assert [alias.name for alias in models.find_aliases(connection)] == ["champion"]
+        assert client.post(address).status_code == 409
+    assert [(event.kind, event.subject) for event in export(migrated)][-2:] == [("decline", run_id), ("challenger", "")]
 
 
 def test_the_stream_tells_each_change_and_ends_with_the_run(tiny_bundle: Path, migrated: Database) -> None:

@@ -19,6 +19,7 @@ OPEN = "open"
 """The actor where no key is needed."""
 
 PREDICT, FEEDBACK, UPLOAD, RETRAIN, PROMOTE = "predict", "feedback", "upload", "retrain", "promote"
+DECLINE = "decline"
 IMAGE_RELEASED, IMAGE_DELETED = "image-released", "image-deleted"
 SIGN_IN, SIGN_IN_REFUSED, SIGN_OUT, KEY_REFUSED = "sign-in", "sign-in-refused", "sign-out", "key-refused"
 RESTORED = "restored"

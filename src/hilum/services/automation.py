@@ -126,7 +126,7 @@ class Automation:
         self._start_run = start_run
         self._is_audited = is_audited
         self._name = uuid.uuid4().hex
-        self._stop = threading.Event()
+        self._stop, self._wake = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -137,6 +137,7 @@ class Automation:
     def close(self) -> None:
         """Stops looking, and closes the connections."""
         self._stop.set()
+        self._wake.set()
         if self._thread is not None:
             self._thread.join()
         self._database.close()
@@ -164,7 +165,7 @@ class Automation:
         return AutomationState(settings, readings, new_images, kept.outcome if kept is not None else None)
 
     def change(self, settings: AutomationSettings, *, actor: str) -> None:
-        """Keeps settings for every server.
+        """Keeps settings for every server, and looks at once what they ask for.
 
         Raises:
             DatabaseUnavailable: the database does not answer.
@@ -173,6 +174,7 @@ class Automation:
             automation.put_settings(connection, asdict(settings), datetime.now(UTC))
             if self._is_audited:
                 append(connection, [NewEvent(CHANGED, actor, settings.action)])
+        self._wake.set()
 
     def look(self, now: datetime | None = None) -> dict[str, Any] | None:
         """Does what is set where something is due, unless another server is to look.
@@ -227,7 +229,11 @@ class Automation:
         return outcome
 
     def _run(self) -> None:
-        while not self._stop.wait(_EVERY_S):
+        while True:
+            self._wake.wait(_EVERY_S)
+            self._wake.clear()
+            if self._stop.is_set():
+                return
             try:
                 self.look()
             except StorageInvalid as error:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from hilum.errors import Overloaded, RetrainInProgress, RunNotFound, StorageInvalid, TrainingUnavailable
+from hilum.errors import Overloaded, RetrainInProgress, RunNotAwaiting, RunNotFound, StorageInvalid, TrainingUnavailable
 from hilum.services import audit_log as audit
+from hilum.services.registry import CHALLENGED, CHALLENGER
 from hilum.services.run_rules import Champion, Mode, Policy, RunStatus, Snapshots, check_sufficient
-from hilum.storage import training_runs
+from hilum.storage import models, training_runs
 from hilum.storage.audit_chain import NewEvent
 from hilum.storage.audit_log import append
 from hilum.storage.database import Database
@@ -28,6 +29,7 @@ Found = TypeVar("Found")
 log = logging.getLogger(__name__)
 
 _THREADS = 2
+_DECLINED = "a person declined it"
 _WATCH_S = 1.0
 _WATCHERS = 64
 """Streams of a run's changes at once; each keeps a connection open, of which the server has a limited number."""
@@ -186,6 +188,33 @@ class Retraining:
         with self._database.writing() as connection:
             training_runs.request_cancel(connection, key, datetime.now(UTC))
             return _found(training_runs.find(connection, key))
+
+    async def decline(self, run_id: str, *, actor: str) -> StoredRun:
+        """Refuses, as a person, what a run made and the gate let through; its model stays registered.
+
+        Raises:
+            RunNotFound: none has this id.
+            RunNotAwaiting: it awaits no decision.
+            TrainingUnavailable: the database does not answer.
+        """
+        return await self._do(lambda: self.decline_now(run_id, actor=actor))
+
+    def decline_now(self, run_id: str, *, actor: str) -> StoredRun:
+        """As `decline`, from a thread."""
+        key = _key(run_id)
+        with self._database.writing() as connection:
+            run = training_runs.decline(connection, key, _DECLINED)
+            if run is None:
+                status = _found(training_runs.find(connection, key)).status
+                raise RunNotAwaiting(f"the run is {status}; only one that awaits approval can be declined")
+            events = [NewEvent(audit.DECLINE, actor, str(run.id))]
+            challenger = models.find_alias(connection, CHALLENGER, to_move=True)
+            if challenger is not None and challenger.version == run.model_version:
+                models.unpoint(connection, CHALLENGER)
+                events.append(NewEvent(CHALLENGED, actor, ""))
+            if self._is_audited:
+                append(connection, events)
+            return run
 
     async def watch(self, run_id: str) -> AsyncIterator[StoredRun]:
         """A run each time it has changed, from now until it has ended or the server stops.

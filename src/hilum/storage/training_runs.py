@@ -165,6 +165,14 @@ def approve(connection: Connection, model_version: str) -> None:
     connection.execute(update(TrainingRunRow).where(is_meant).values(status="promoted"))
 
 
+def decline(connection: Connection, run_id: uuid.UUID, failure: str) -> StoredRun | None:
+    """Ends a run that awaits approval, for a reason; None where it does not."""
+    is_meant = (TrainingRunRow.id == run_id) & (TrainingRunRow.status == "awaiting-approval")
+    statement = update(TrainingRunRow).where(is_meant).values(status="refused", failure=failure)
+    row = connection.execute(statement.returning(*_TABLE.c)).one_or_none()
+    return _run(row) if row is not None else None
+
+
 def request_cancel(connection: Connection, run_id: uuid.UUID, now: datetime) -> None:
     """Notes that an active run is to be cancelled; asked again, the first time counts. Nobody's run ends at once."""
     wanted = (TrainingRunRow.id == run_id, TrainingRunRow.active_slot == ACTIVE)

@@ -73,6 +73,7 @@ ACCESS: dict[str, _Row] = {
     "/models/{version}": {"GET": Role.PREDICT},
     "/models/{version}/promote": {"POST": Role.ADMINISTER},
     "/training-runs/{run_id}/cancel": {"POST": Role.ADMINISTER},
+    "/training-runs/{run_id}/decline": {"POST": Role.ADMINISTER},
 }
 """Role by route and method. One prediction is found by its random id only, lists show everybody's."""
 

@@ -50,6 +50,7 @@ REMEDIES: dict[str, str] = {
     "label-invalid": "Name a class: one of the model's, or with is_new_label a new one in lower case.",
     "training-unavailable": "Have an operator do what the detail says: install 'hilum[train]', or let a worker run.",
     "training-data-insufficient": "Upload more labelled images of the class that the detail names.",
+    "run-not-awaiting": "Only a run whose status is awaiting-approval can be declined; its row tells.",
     "retrain-in-progress": "Follow the run that the Location header names; cancel it, or wait until it has ended.",
     "run-not-found": "Look it up in GET /training-runs.",
     "cursor-invalid": "Take the cursor from `next` of the page before, or leave it out to begin anew.",

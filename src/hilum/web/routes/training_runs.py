@@ -96,6 +96,12 @@ async def cancel_run(run_id: str, retraining: RetrainingDep) -> RunAnswer:
     return run_answer(await retraining.cancel(run_id))
 
 
+@router.post("/training-runs/{run_id}/decline", responses=problems(404, 409, 503))
+async def decline_run(run_id: str, request: Request, retraining: RetrainingDep) -> RunAnswer:
+    """Declines what a run made, where it awaits approval; its model stays registered and serves nothing."""
+    return run_answer(await retraining.decline(run_id, actor=actor_of(request)))
+
+
 def run_answer(run: StoredRun) -> RunAnswer:
     """A run as clients see it."""
     return RunAnswer(
