@@ -13,10 +13,10 @@ from typing import Any
 BOUNDARY = "hilum-bench-client"
 
 
-def multipart(data: bytes, name: str) -> bytes:
+def multipart(data: bytes, name: str, *, field: str = "file") -> bytes:
     """One file as a multipart body."""
     head = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     )
     return head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()

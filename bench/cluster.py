@@ -15,7 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import loop, machine
+from bench import cluster_batches, loop, machine
+from bench.cluster_batches import ask
 from bench.figures import percentile, report, table
 from bench.steady_load import SteadyLoad
 from bench.topology import Topology
@@ -52,9 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Incident("a model promoted, and rolled back", _promote),
         Incident("an instance killed (SIGKILL) and started again", _kill_one, may_fail=True),
         Incident(f"PostgreSQL stopped for {_OUTAGE_S:.0f} s", _stop_database, may_fail=True),
+        Incident("a worker killed (SIGKILL) amid a batch", cluster_batches.kill_worker),
+        Incident("every worker killed amid a batch, others started", cluster_batches.replace_workers),
+        Incident(
+            f"PostgreSQL stopped for {_OUTAGE_S:.0f} s amid a batch",
+            lambda topology: cluster_batches.during(topology, _stop_database),
+            may_fail=True,
+        ),
     ]
     rows: list[dict[str, Any]] = []
-    with Topology(options.instances) as topology:
+    with Topology(options.instances, n_workers=options.workers) as topology:
         load = SteadyLoad(topology.nginx.port, named, key=topology.key, clients=options.clients, per_s=options.per_s)
         with load:
             time.sleep(2 * _QUIET_S)
@@ -63,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lost = _lost(topology, acknowledged)
     results = {
         "instances": options.instances,
+        "workers": options.workers,
         "incidents": rows,
         "answers": len(load.answers),
         "acknowledged": len(acknowledged),
@@ -173,14 +182,7 @@ def _wait_until_served(topology: Topology, versions: set[str]) -> float:
 
 
 def _post(topology: Topology, path: str, content: dict[str, Any]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", topology.nginx.port, timeout=30)
-    headers = {"Authorization": f"Bearer {topology.key}", "Content-Type": "application/json"}
-    connection.request("POST", path, json.dumps(content), headers)
-    response = connection.getresponse()
-    body = response.read()
-    connection.close()
-    if response.status != 200:
-        raise SystemExit(f"POST {path} was answered {response.status}: {body[:500]!r}")
+    ask(topology, "POST", path, 200, json.dumps(content).encode())
 
 
 def _lost(topology: Topology, acknowledged: Sequence[str]) -> list[str]:
@@ -209,14 +211,16 @@ def _table(results: dict[str, Any]) -> str:
     ]  # fmt: skip
     notes = "\n".join(f"{row['name']}: {row['note']}" for row in results["incidents"] if row["note"])
     return (
-        f"{table(header, rows)}\n\n{notes}\n\n{results['instances']} instances; {results['answers']} answers, "
-        f"{results['acknowledged']} of them acknowledged as stored, {len(results['lost'])} of those lost"
+        f"{table(header, rows)}\n\n{notes}\n\n{results['instances']} instances and {results['workers']} workers; "
+        f"{results['answers']} answers, {results['acknowledged']} of them acknowledged as stored, "
+        f"{len(results['lost'])} of those lost"
     )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.cluster", description=__doc__)
     parser.add_argument("--instances", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--per-s", type=float, default=5.0, help="requests a second of each client")
     parser.add_argument("--out", type=Path, help="JSON file")

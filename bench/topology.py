@@ -112,11 +112,45 @@ class Instance:
         return self._process
 
 
+class ClusterWorker:
+    """One `hilum worker --only batches`, started and killed as often as one likes."""
+
+    def __init__(self, number: int, environment: dict[str, str], folder: Path) -> None:
+        """Prepares it; `environment` has its settings but for its home."""
+        self._log = folder / f"worker-{number}.log"
+        self._environment = environment | {"HILUM_HOME": str(folder / f"worker-{number}")}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it, and returns at once."""
+        with self._log.open("ab") as log:
+            command = [*hilum_command(), "worker", "--only", "batches"]
+            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+
+    def kill(self) -> int:
+        """Kills it with the process that scores, as a lost machine would; how many processes that were."""
+        if self._process is None:
+            return 0
+        root = psutil.Process(self._process.pid)
+        processes = (*root.children(recursive=True), root)
+        for process in processes:
+            process.kill()
+        self._process.wait(20)
+        return len(processes)
+
+    def end(self) -> None:
+        """Ends it as an orchestrator does."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(60)
+
+
 class Topology:
     """All of it, as a context manager.
 
     Attributes:
         instances: behind nginx.
+        workers: which score batches; the instances leave that to them.
         nginx: what clients talk to.
         postgresql: which can be stopped and started.
         key: of an administrator.
@@ -124,13 +158,17 @@ class Topology:
     """
 
     instances: list[Instance]
+    workers: list[ClusterWorker]
     nginx: Nginx
     postgresql: PostgresqlServer
     key: str
 
-    def __init__(self, n_instances: int, *, threads: int = 1, settings: dict[str, str] | None = None) -> None:
-        """Prepares so many instances, each of which computes so many predictions at once."""
+    def __init__(
+        self, n_instances: int, *, n_workers: int = 0, threads: int = 1, settings: dict[str, str] | None = None
+    ) -> None:
+        """Prepares so many instances, each of which computes so many predictions at once, and so many workers."""
         self._n_instances = n_instances
+        self._n_workers = n_workers
         self.environment: dict[str, str] = {}
         self._settings = {"HILUM_THREADS": str(threads)} | (settings or {})
         self._opened = ExitStack()
@@ -174,6 +212,7 @@ class Topology:
             "HILUM_API_KEYS_REQUIRED": "true",
             "HILUM_RATE_LIMIT": "0",
             "HILUM_HOME": str(folder / "home"),
+            "HILUM_WORKER": "false",
         } | self._settings  # fmt: skip
         self.command("db", "upgrade")
         self.key = self.command("keys", "create", "--role", "administer", "cluster").splitlines()[-1]
@@ -183,6 +222,10 @@ class Topology:
             instance.start()
         for instance in self.instances:
             instance.wait_until_ready()
+        self.workers = [ClusterWorker(number, self.environment, folder) for number in range(self._n_workers)]
+        for worker in self.workers:
+            self._opened.callback(worker.end)
+            worker.start()
         (folder / "nginx").mkdir()
         self.nginx = self._opened.enter_context(Nginx(folder / "nginx", [one.port for one in self.instances]))
 

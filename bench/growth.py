@@ -1,0 +1,216 @@
+"""Measures how what is done with a data set grows with its images, on generated rows, fingerprints and features.
+
+    python -m bench.growth --counts 10000 100000
+
+Each part runs in a process of its own, whose peak memory is told. No picture is decoded: that grows with the images
+alone, and `bench.audit` measures it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import multiprocessing
+import resource
+import sys
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import insert
+from tests.postgresql_server import find_binaries, postgresql_server
+
+from bench import machine
+from bench.figures import report, table
+from hilum.dataset.groups import NEAR_COPY
+from hilum.dataset.manifest import DatasetManifest, ImageRecord
+from hilum.dataset.neighbours import HEIGHT, WIDTH, near_pairs, nearest
+from hilum.services.snapshots import freeze
+from hilum.storage import labelled_images
+from hilum.storage.database import Database
+from hilum.storage.dataset_tables import UploadBatchRow
+from hilum.storage.labelled_images import NewImage
+from hilum.storage.schema import upgrade
+
+_CLASSES = ("adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma")
+_FEATURES = 1280
+_VIEWS = 4
+_EPOCHS = 10
+_Part = Callable[[int, Path], dict[str, float]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures each part at each count, prints the table and writes the JSON."""
+    options = _parser().parse_args(arguments)
+    about = machine.description()
+    results = []
+    for name in options.parts:
+        for count in options.counts:
+            measured = _aside(_PARTS[name], count)
+            results.append({"part": name, "images": count, **measured})
+            print(results[-1], file=sys.stderr)
+    report("growth", about, {"rows": results}, _table(results), options.out)
+    return 0
+
+
+def _aside(part: _Part, count: int) -> dict[str, Any]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_run, args=(part, count, theirs))
+    process.start()
+    measured: dict[str, Any] = ours.recv()
+    process.join()
+    return measured
+
+
+def _run(part: _Part, count: int, pipe: Connection) -> None:
+    with TemporaryDirectory(prefix="bench-growth-") as folder:
+        steps = part(count, Path(folder))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    pipe.send({"steps_s": {name: round(spent, 2) for name, spent in steps.items()}, "peak_mb": round(peak_mb)})
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    started_at = time.perf_counter()
+    made = work()
+    return time.perf_counter() - started_at, made
+
+
+def _manifest(count: int, folder: Path) -> dict[str, float]:
+    """Write, read and name a manifest."""
+    records = tuple(
+        ImageRecord(
+            path=f"train/{_CLASSES[n % 4]}/{n}.png", sha256=_digest(n), class_name=_CLASSES[n % 4], split="train",
+            group=f"g{n // 10}", source="generated", file_format="png", width=512, height=512, mode="L",
+            size_bytes=100_000,
+        )
+        for n in range(count)
+    )  # fmt: skip
+    manifest = DatasetManifest(root=folder, source="generated", class_names=_CLASSES, records=records)
+    save_s, _ = _timed(lambda: manifest.save(folder / "manifest.json"))
+    load_s, loaded = _timed(lambda: DatasetManifest.load(folder / "manifest.json"))
+    digest_s, _ = _timed(lambda: loaded.digest)
+    return {"save": save_s, "load": load_s, "digest": digest_s}
+
+
+def _snapshot_sqlite(count: int, folder: Path) -> dict[str, float]:
+    """Freeze the labelled images of an SQLite file."""
+    return _snapshot(f"sqlite:///{folder / 'hilum.db'}", count)
+
+
+def _snapshot_postgresql(count: int, _: Path) -> dict[str, float]:
+    """Freeze the labelled images of a PostgreSQL database."""
+    binaries = find_binaries()
+    if binaries is None:
+        raise SystemExit("postgresql is needed; on Debian: apt-get install postgresql")
+    with postgresql_server(binaries) as server, server.database() as url:
+        return _snapshot(url, count)
+
+
+def _snapshot(url: str, count: int) -> dict[str, float]:
+    with closing(Database(url)) as database:
+        upgrade(database)
+        _fill(database, count)
+        first_s, made = _timed(lambda: freeze(database))
+        again_s, found = _timed(lambda: freeze(database))
+    if found.digest != made.digest or len(made.images) != count:
+        raise SystemExit("the snapshot is not what was stored")
+    return {"freeze": first_s, "freeze again": again_s}
+
+
+def _fill(database: Database, count: int) -> None:
+    batch, now, blob = uuid.uuid4(), datetime.now(UTC), bytes(6912)
+    with database.writing() as connection:
+        connection.execute(
+            insert(UploadBatchRow).values(
+                id=batch, created_at=now, source="import", actor="cli", accepted=count, duplicates=0, quarantined=0,
+                refused=0, items=[],
+            )
+        )  # fmt: skip
+        labelled_images.add(connection, (_image(n, batch, now, blob) for n in range(count)), after=0)
+
+
+def _image(number: int, batch: uuid.UUID, now: datetime, blob: bytes) -> NewImage:
+    return NewImage(
+        uuid.uuid4(), 0, batch, _digest(number), _CLASSES[number % 4], f"g{number // 10}",
+        "test" if number % 5 == 0 else "train", "import", "accepted", [], now, "png", "L", 512, 512, 100_000,
+        _digest(number), _digest(number), blob[:512], blob,
+    )  # fmt: skip
+
+
+def _compare(count: int, _: Path) -> dict[str, float]:
+    """Find near copies among all, and the nearest of each test image (a fifth) in the rest."""
+    prints = _fingerprints(count)
+    pairs_s, _ = _timed(lambda: sum(left.size for left, *_ in near_pairs(prints, threshold=NEAR_COPY)))
+    nearest_s, _ = _timed(lambda: nearest(prints[: count // 5], prints[count // 5 :]))
+    return {"near copies": pairs_s, "nearest": nearest_s}
+
+
+def _head(count: int, _: Path) -> dict[str, float]:
+    """Fit a linear head to features that are there, some epochs."""
+    from hilum.training.architectures import build_classifier
+    from hilum.training.head import fit_head
+    from hilum.training.trainer import FitSettings
+
+    rng = np.random.default_rng(0)
+    features = rng.normal(0, 1, (_VIEWS, count, _FEATURES)).astype(np.float32)
+    targets = np.eye(4, dtype=np.float32)[rng.integers(0, 4, count)]
+    classifier = build_classifier("efficientnet-lite0", 32, 4)
+    settings = FitSettings(epochs=_EPOCHS, batch_size=256, patience=None)
+    spent, _ = _timed(lambda: fit_head(classifier, features, targets, None, settings))
+    return {f"fit, {_EPOCHS} epochs": spent}
+
+
+def _fingerprints(count: int) -> NDArray[np.uint8]:
+    """Smooth noise, about as alike as slices of different patients."""
+    rng = np.random.default_rng(0)
+    common = cv2.GaussianBlur(rng.normal(0, 1, (HEIGHT, WIDTH)).astype(np.float32), (0, 0), 12)
+    common /= common.std()
+    made = np.empty((count, HEIGHT * WIDTH), np.uint8)
+    for row in range(count):
+        own = cv2.GaussianBlur(rng.normal(0, 1, (HEIGHT, WIDTH)).astype(np.float32), (0, 0), 3)
+        made[row] = np.clip(128 + 40 * (common + own / own.std()), 0, 255).astype(np.uint8).ravel()
+    return made
+
+
+def _digest(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+_PARTS: dict[str, _Part] = {
+    "manifest": _manifest,
+    "snapshot, SQLite": _snapshot_sqlite,
+    "snapshot, PostgreSQL": _snapshot_postgresql,
+    "compare": _compare,
+    "head": _head,
+}
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    shown = [
+        (row["part"], f"{row['images']:,}", ", ".join(f"{name} {spent} s" for name, spent in row["steps_s"].items()),
+         row["peak_mb"])
+        for row in rows
+    ]  # fmt: skip
+    return table(("part", "images", "took", "peak MB"), shown)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--parts", nargs="+", choices=list(_PARTS), default=list(_PARTS))
+    parser.add_argument("--out", type=Path, help="JSON file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
