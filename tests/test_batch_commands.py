@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import subprocess
@@ -34,10 +35,10 @@ def test_a_folder_is_scored_into_a_table_that_names_the_files(tmp_path: Path, ti
     ran = _run(tmp_path / "home", tiny_bundle, "batch", str(folder), "--out", str(out), "--note", "old")
     assert ran.returncode == 0, ran.stderr
     assert "2 of 3 images have a result, 1 a problem" in ran.stderr
-    rows = list(csv.DictReader(out.open(newline="")))
+    rows = list(csv.DictReader(io.StringIO(out.read_text())))
     assert [Path(row["file"]).name for row in rows] == ["2.txt.png", "3.png", "1.png"]
     assert [row["status"] for row in rows] == ["415", "200", "200"]
-    assert rows[1]["model_version"] == "tiny-1"
+    assert rows[1]["model_version"].startswith("tiny-")
 
     (listed,) = _run(tmp_path / "home", tiny_bundle, "batches", "list", "--json").stdout.splitlines()
     batch = json.loads(listed)

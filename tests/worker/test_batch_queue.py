@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from hilum.services.batch_rules import BatchStatus, NewImage
 from hilum.services.batches import Batches
 from hilum.services.registry import open_registry
 from hilum.services.state import StatePlaces, prepare
+from hilum.storage import batch_results
 from hilum.storage.database import Database
 from hilum.storage.schema import upgrade
 
@@ -105,6 +107,22 @@ def test_what_a_lost_machine_had_begun_goes_to_another(places: StatePlaces, batc
     lost.close()
     assert batches.find(str(batch.id)).status == BatchStatus.RUNNING
     with closing(open_batch_supervisor(places, environment)) as other:
+        other.start()
+        *_, ended = batches.wait(str(batch.id))
+    assert (ended.status, ended.n_answered + ended.n_refused) == (BatchStatus.DONE, 64)
+
+
+def test_what_a_stopped_worker_had_begun_goes_to_another_at_once(places: StatePlaces, batches: Batches) -> None:
+    batch = batches.add(_images(64))
+    with closing(open_batch_supervisor(places, _environment(places))) as stopped:
+        stopped.start()
+        for now in batches.wait(str(batch.id), every_s=0.02):
+            if now.n_answered:
+                break
+    database = places.open_database()
+    with closing(database), database.reading() as connection:
+        assert batch_results.silent_workers(connection, datetime.now(UTC) - timedelta(days=1)) == [stopped.name]
+    with closing(open_batch_supervisor(places, _environment(places))) as other:
         other.start()
         *_, ended = batches.wait(str(batch.id))
     assert (ended.status, ended.n_answered + ended.n_refused) == (BatchStatus.DONE, 64)

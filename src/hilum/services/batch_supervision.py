@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from hilum.errors import StorageInvalid
-from hilum.storage import batches
+from hilum.storage import batch_results, batches
 from hilum.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,17 @@ class BatchSupervisor:
             process.wait()
             if process.stdin is not None:
                 process.stdin.close()
+        if self._closing.is_set():
+            self._hand_on()
         if process.returncode and not self._closing.is_set():
             log.warning("the process that scores batches died", extra={"reason": f"exit code {process.returncode}"})
             return True
         return False
+
+    def _hand_on(self) -> None:
+        """Lets others take at once what the process had begun."""
+        try:
+            with self._database.writing() as connection:
+                batch_results.release_worker(connection, self.name)
+        except StorageInvalid:
+            return  # they take it once they miss it

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.storage.batch_tables import BatchResultRow, BatchWorkerRow
@@ -57,6 +57,12 @@ def see_worker(connection: Connection, name: str, now: datetime) -> None:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(BatchWorkerRow).values(name=name, seen_at=now)
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}))
+
+
+def release_worker(connection: Connection, name: str) -> None:
+    """Makes a process count as silent from now on, so that others take at once what it had begun."""
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    connection.execute(update(BatchWorkerRow).where(BatchWorkerRow.name == name).values(seen_at=long_ago))
 
 
 def silent_workers(connection: Connection, since: datetime) -> list[str]:

@@ -197,6 +197,8 @@ class LimitsAnswer(BaseModel):
     batch_unpacked_bytes: int
     dataset_body_bytes: int
     dataset_files: int
+    scoring_body_bytes: int = Field(description="of a body of `POST /batches`")
+    scoring_files: int
     study_body_bytes: int
     study_files: int
     study_unpacked_bytes: int

@@ -162,7 +162,8 @@ class BatchQueue:
             begun = DBOS.list_workflows(status="PENDING", executor_id=name, load_input=False, load_output=False)
             for one in begun:
                 DBOS.resume_workflow(one.workflow_id, queue_name=_QUEUE)
-            log.warning("a process is silent, and its chunks go to others", extra={"reason": f"{name}: {len(begun)}"})
+            if begun:
+                log.warning("what a process had begun goes to others", extra={"reason": f"{name}: {len(begun)} chunks"})
             with self._database.writing() as connection:
                 batch_results.forget_worker(connection, name)
 

@@ -35,6 +35,8 @@ _ENOUGH = 0.02
 
 _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
 
+_LINES = also_as("application/x-ndjson")
+
 
 @dataclass(frozen=True)
 class _File:
@@ -139,8 +141,8 @@ async def export_csv(batch_id: str, desk: DeskDep) -> Response:
     return await _download(desk, batch_id, _File("csv", media_type, results_csv, results_header()))
 
 
-@router.get("/batches/{batch_id}/results.ndjson", response_class=Response, responses=problems(404, 503))
-@router.get("/batches/{batch_id}/results.jsonl", response_class=Response, responses=problems(404, 503))
+@router.get("/batches/{batch_id}/results.ndjson", response_class=Response, responses=_LINES | problems(404, 503))
+@router.get("/batches/{batch_id}/results.jsonl", response_class=Response, responses=_LINES | problems(404, 503))
 async def export_lines(batch_id: str, desk: DeskDep) -> Response:
     """Exports the results so far, a JSON object a line."""
     return await _download(desk, batch_id, _File("jsonl", "application/x-ndjson", json_lines))

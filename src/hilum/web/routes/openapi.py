@@ -86,7 +86,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-_TEXTS = {"text/plain", "text/csv", "text/event-stream", "application/openmetrics-text"}
+_TEXTS = {"text/plain", "text/csv", "application/x-ndjson", "text/event-stream", "application/openmetrics-text"}
 
 
 def also_as(*media_types: str) -> dict[int | str, dict[str, Any]]:

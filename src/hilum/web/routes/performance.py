@@ -89,6 +89,8 @@ async def limits(context: ContextDep) -> LimitsAnswer:
         batch_files=upload.batch_files,
         batch_unpacked_bytes=context.batches.limits.unpacked_bytes,
         dataset_body_bytes=upload.dataset_bytes,
+        scoring_body_bytes=upload.scoring_bytes,
+        scoring_files=upload.scoring_files,
         dataset_files=upload.dataset_files,
         study_body_bytes=upload.study_bytes,
         study_files=upload.study_files,
