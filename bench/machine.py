@@ -43,6 +43,22 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def divided_cores(*, is_shared: bool = False) -> tuple[set[int], set[int]]:
+    """Cores for what is measured, and the last one for what measures; all for both where they are to be shared."""
+    if not hasattr(os, "sched_getaffinity"):
+        return set(), set()
+    usable = sorted(os.sched_getaffinity(0))
+    if is_shared or len(usable) == 1:
+        return set(usable), set(usable)
+    return set(usable[:-1]), {usable[-1]}
+
+
+def stay_on(cores: set[int]) -> None:
+    """Lets this process, and those it starts from now on, run on `cores` only, where the system can do that."""
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+
+
 def description() -> dict[str, Any]:
     """The machine, its load before the measurement, the versions and the commit."""
     return {

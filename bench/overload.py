@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -31,30 +32,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     requests = [predict_request(file) for file in files]
     rounds: dict[float, list[dict[str, float]]] = {times: [] for times in _LOADS}
     capacities = []
+    servers, generators = machine.divided_cores(is_shared=options.together)
+    machine.stay_on(servers)
     with Server(options.model) as server:
+        machine.stay_on(generators)
         wrk.run(server.port, files, connections=16, seconds=3)
         for number in range(options.rounds):
             load = wrk.run(server.port, files, connections=16, seconds=options.seconds)
             capacity = load.requests_per_s * (1 - load.errors / max(load.requests, 1))  # a refusal is no answer
             capacities.append(round(capacity, 1))
             for times in _LOADS:
-                rounds[times].append(asyncio.run(_measure(server.port, requests, times * capacity, options.seconds)))
+                rounds[times].append(_measure(server, requests, times * capacity, options.seconds))
             print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
     loads = {
         times: {key: round(median(one[key] for one in found), 1) for key in found[0]} for times, found in rounds.items()
     }
-    results: dict[str, Any] = {"capacity": capacities, "loads": loads, "missed_goals": missed_goals(loads)}
+    cores = {"server": sorted(servers), "generator": sorted(generators)}
+    goals = missed_goals(loads)
+    results: dict[str, Any] = {"capacity": capacities, "cores": cores, "loads": loads, "missed_goals": goals}
     report("overload", about, results, _table(results), options.out)
     return 1 if results["missed_goals"] else 0
 
 
-async def _measure(port: int, requests: Sequence[bytes], rate: float, seconds: float) -> dict[str, float]:
-    """One load: slices at `rate`, and beside them the probe that an orchestrator would send."""
-    sent, probes = await asyncio.gather(
+def _measure(server: Server, requests: Sequence[bytes], rate: float, seconds: float) -> dict[str, float]:
+    """One load, and the processor time that the server and the generator itself took for it, in % of one core."""
+    served_s, generated_s, started_at = server.cpu_s(), time.process_time(), time.perf_counter()
+    sent, probes = asyncio.run(_exchanged(server.port, requests, rate, seconds))
+    taken_s = (time.perf_counter() - started_at) / 100
+    shares = {
+        "server_cpu": (server.cpu_s() - served_s) / taken_s,
+        "generator_cpu": (time.process_time() - generated_s) / taken_s,
+    }
+    return summarised(sent, probes, rate, seconds) | shares
+
+
+async def _exchanged(
+    port: int, requests: Sequence[bytes], rate: float, seconds: float
+) -> tuple[Sequence[Sent], Sequence[Sent]]:
+    """Slices at `rate`, and beside them the probe that an orchestrator would send."""
+    return await asyncio.gather(
         send(port, requests, rate=rate, seconds=seconds),
         send(port, [_HEALTH], rate=_HEALTH_RATE, seconds=seconds),
     )
-    return summarised(sent, probes, rate, seconds)
 
 
 def summarised(sent: Sequence[Sent], probes: Sequence[Sent], rate: float, seconds: float) -> dict[str, float]:
@@ -98,12 +117,17 @@ def missed_goals(loads: dict[float, dict[str, float]]) -> list[str]:
 def _table(results: dict[str, Any]) -> str:
     keys = (
         "offered_per_s", "goodput_per_s", "refused_per_s", "failed", "answered_p50_ms", "answered_p99_ms",
-        "refused_p50_ms", "refused_p99_ms", "health_p99_ms", "sent_late_p99_ms",
+        "refused_p50_ms", "refused_p99_ms", "health_p99_ms", "sent_late_p99_ms", "server_cpu", "generator_cpu",
     )  # fmt: skip
     rows = [(f"{times:g}", *(load[key] for key in keys)) for times, load in results["loads"].items()]
     shown = table(("times saturation", *(key.replace("_", " ") for key in keys)), rows)
     goals = "; ".join(results["missed_goals"]) or "none"
-    return f"closed loop, 16 connections: {results['capacity']} requests/s\n\n{shown}\n\nmissed goals: {goals}"
+    cores = results["cores"]
+    about = (
+        f"server on cores {cores['server']}, generator on {cores['generator']}; "
+        f"closed loop, 16 connections: {results['capacity']} requests/s"
+    )
+    return f"{about}\n\n{shown}\n\nmissed goals: {goals}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=Path, help="bundle to serve; by default the reference model")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=10, help="of each load in a round")
+    parser.add_argument("--together", action="store_true", help="let server and generator share all cores")
     parser.add_argument("--out", type=Path, help="JSON file; by default one in bench/results")
     return parser
 

@@ -19,7 +19,7 @@ HilumError
 │       TrainingUnavailable   TrainingDataInsufficient   RetrainInProgress   RunNotFound
 │       RunNotAwaiting
 │       DatasetUnavailable   UploadBatchNotFound   LabelledImageNotFound   SnapshotNotFound   ImageStateConflict
-│       TestSetFrozen   HoldoutImage
+│       TestSetFrozen   HoldoutImage   ImagesNotTaken   DatasetFull
 │       Registry…            Unavailable Off   HounsfieldMissing
 ├── RegistryRefused          what was asked of the registry cannot be done   exit 5
 │   └── ModelNotFound        ModelConflict   ChampionMoved   NothingToRollBackTo
@@ -533,6 +533,12 @@ class DatasetUnavailable(ServiceRefused):
     """The database or the store of labelled images does not answer."""
 
     code, title, retry_after = "dataset-unavailable", "The labelled images cannot be reached", 2
+
+
+class ImagesNotTaken(ServiceRefused):
+    """This server keeps no images, so it takes no labelled ones."""
+
+    code, status, title = "images-not-taken", 409, "No labelled images are taken here"
 
 
 class DatasetFull(ServiceRefused):

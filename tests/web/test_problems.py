@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from web_serving import serving, tiny_service
 
+import hilum
 from hilum.services.model import ServedModel, load_model
 from hilum.services.prediction import PredictionService
 from hilum.web.problems import problem_types, sent_errors
@@ -54,6 +56,15 @@ def test_a_refused_method_names_those_allowed(client: TestClient) -> None:
 
 def test_what_can_be_sent_is_what_is_documented() -> None:
     assert set(problem_types()) == set(sent_errors())
+
+
+def test_what_is_documented_is_sent_somewhere() -> None:
+    named = set()
+    for module in Path(hilum.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            named |= {node.id} if isinstance(node, ast.Name) else set()
+            named |= {node.attr} if isinstance(node, ast.Attribute) else set()
+    assert {error.__name__ for error in sent_errors().values()} <= named
 
 
 def test_each_problem_type_is_described_at_its_address(client: TestClient) -> None:

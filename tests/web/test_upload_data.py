@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,33 @@ def test_no_upload_without_a_place_for_it(tiny_bundle: Path) -> None:
     with serving(tiny_service(tiny_bundle)) as client:
         response = send(client, drawn_png(1), label="normal")
         assert (response.status_code, response.json()["code"]) == (404, "history-off")
+
+
+def test_a_server_that_keeps_no_images_takes_none(tiny_bundle: Path, datasets: Datasets) -> None:
+    desk = DatasetDesk(datasets, takes_images=False)
+    with serving(tiny_service(tiny_bundle), datasets=desk) as client:
+        response = send(client, drawn_png(1), label="normal")
+        assert (response.status_code, response.json()["code"]) == (409, "images-not-taken")
+        assert client.get("/dataset").json()["distribution"] == []
+
+
+def test_what_stays_in_quarantine_loses_its_picture(
+    client: TestClient, datasets: Datasets, tmp_path: Path, database_url: str
+) -> None:
+    (waiting,) = send(client, drawn_png(1), label="hamartoma").json()["items"]
+    (accepted,) = send(client, drawn_png(2), label="normal").json()["items"]
+    assert (waiting["status"], accepted["status"]) == ("quarantined", "accepted")
+    assert client.get(f"/dataset/images/{waiting['image_id']}/thumbnail").status_code == 200
+
+    later = datetime.now(UTC) + timedelta(days=30)
+    assert datasets.forget_quarantined(31, later) == 0
+    assert datasets.forget_quarantined(29, later) == 1
+    assert datasets.sweep(later) == 1
+
+    assert client.get(f"/dataset/images/{waiting['image_id']}/thumbnail").status_code in {404, 409, 410}
+    assert client.get(f"/dataset/images/{accepted['image_id']}/thumbnail").status_code == 200
+    (shown,) = client.get("/dataset/images?status=quarantined").json()["items"]
+    assert (shown["sha256"], shown["is_kept"]) == (waiting["sha256"], False)
 
 
 def test_imports_and_uploads_share_the_store(client: TestClient, datasets: Datasets) -> None:

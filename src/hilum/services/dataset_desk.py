@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
-from hilum.errors import DatasetFull, DatasetUnavailable, DiskFull, Overloaded, StorageInvalid
+from hilum.errors import DatasetFull, DatasetUnavailable, DiskFull, ImagesNotTaken, Overloaded, StorageInvalid
 from hilum.imaging.decode import Decode
 from hilum.services.datasets import Datasets, StoredBatch
 from hilum.services.incoming_upload import IntakeLimits, UploadedPart, UploadListing
@@ -30,27 +32,47 @@ class DatasetDesk:
         limits: caps on an upload.
     """
 
-    def __init__(self, datasets: Datasets, *, limits: IntakeLimits | None = None, workers: int = 1) -> None:
+    def __init__(
+        self,
+        datasets: Datasets,
+        *,
+        limits: IntakeLimits | None = None,
+        workers: int = 1,
+        takes_images: bool = True,
+        retention_days: int = 0,
+    ) -> None:
         """Takes the labelled images.
 
         Args:
             datasets: closed with the desk.
             limits: caps on an upload.
             workers: threads that decode an upload.
+            takes_images: False: uploads are refused.
+            retention_days: what is quarantined so long loses its picture; 0: never.
         """
         self.datasets = datasets
         self.limits = limits or IntakeLimits()
         self._workers = workers
+        self._takes_images = takes_images
+        self._retention_days = retention_days
         self._is_taking = False
+        self._closing = threading.Event()
+        self._janitor: threading.Thread | None = None
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="hilum-dataset-read")
         self._taker = ThreadPoolExecutor(1, thread_name_prefix="hilum-dataset-take")
 
     def start(self) -> None:
         """Sees to what an earlier process may have left undone, while uploads wait for it."""
         self._taker.submit(self._tidy)
+        if self._retention_days:
+            self._janitor = threading.Thread(target=self._tidy_hourly, name="hilum-dataset-retention", daemon=True)
+            self._janitor.start()
 
     def close(self) -> None:
         """Ends what is under way and closes the connections."""
+        self._closing.set()
+        if self._janitor is not None:
+            self._janitor.join()
         self._taker.shutdown(wait=True)
         self._readers.shutdown(wait=True)
         self.datasets.close()
@@ -60,8 +82,11 @@ class DatasetDesk:
         """Lets an upload in until the block ends.
 
         Raises:
+            ImagesNotTaken: none are taken here.
             Overloaded: another one is under way.
         """
+        if not self._takes_images:
+            raise ImagesNotTaken("this server keeps no images, and a labelled image that is not kept teaches nothing")
         if self._is_taking:
             raise Overloaded("another upload is being taken in; try again in a moment", limit=1, actual=2)
         self._is_taking = True
@@ -123,7 +148,14 @@ class DatasetDesk:
 
     def _tidy(self) -> None:
         self._join_feedback()
+        if self._retention_days:
+            forget = partial(self.datasets.forget_quarantined, self._retention_days)
+            self._quietly(forget, "pictures in quarantine could not be forgotten")
         self._quietly(self.datasets.sweep, "bytes of labelled images could not be swept")
+
+    def _tidy_hourly(self) -> None:
+        while not self._closing.wait(3600):
+            self._taker.submit(self._tidy)
 
     def _join_feedback(self) -> None:
         self._quietly(self.datasets.take_feedback, "confirmed predictions could not join the labelled images")

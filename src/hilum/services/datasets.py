@@ -27,7 +27,7 @@ from hilum.services.feedback_pool import FeedbackPool
 from hilum.services.image_pool import FingerprintFile, ImagePool
 from hilum.services.image_reading import ImageReader, IncomingFile
 from hilum.services.intake import Intake, IntakeRules
-from hilum.services.labelled_sweep import sweep
+from hilum.services.labelled_sweep import forget_quarantined, sweep
 from hilum.services.model import SlicePredictor
 from hilum.services.state import LABELLED, StatePlaces
 from hilum.storage import dataset_snapshots, labelled_images, upload_batches
@@ -269,6 +269,10 @@ class Datasets:
     def sweep(self, now: datetime | None = None) -> int:
         """Deletes bytes that nothing has any more. Raises as `hilum.services.labelled_sweep.sweep`."""
         return sweep(self._database, self._blobs, now)
+
+    def forget_quarantined(self, days: int, now: datetime | None = None) -> int:
+        """Forgets pictures quarantined that long. Raises as `hilum.services.labelled_sweep.forget_quarantined`."""
+        return forget_quarantined(self._database, days, now)
 
     def _commit(self, intake: Intake, seen: int, prints: FingerprintFile, source: Source, actor: str) -> StoredBatch:
         """Stores the batch in one transaction, in which nobody else changes what it was compared with."""

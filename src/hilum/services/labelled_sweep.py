@@ -1,4 +1,4 @@
-"""Deletes bytes of labelled images that nothing has any more. Knows rows and blobs only."""
+"""Deletes bytes of labelled images that nothing has any more, or nobody released in time. Knows rows and blobs only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from hilum.storage.database import Database
 
 _YOUNG = timedelta(hours=1)
 """Bytes younger than this may be about to get their row."""
+
+
+def forget_quarantined(database: Database, days: int, now: datetime | None = None) -> int:
+    """Forgets the pictures of images that nobody has released from quarantine for so many days; `sweep` deletes them.
+
+    Returns:
+        How many.
+
+    Raises:
+        DatabaseUnavailable: the database does not answer.
+    """
+    before = (now or datetime.now(UTC)) - timedelta(days=days)
+    with database.writing() as connection:
+        return labelled_images.forget_quarantined(connection, before)
 
 
 def sweep(database: Database, blobs: Blobs, now: datetime | None = None) -> int:

@@ -242,6 +242,17 @@ def blobs_in_use(connection: Connection, digests: Sequence[str]) -> set[str]:
     return found
 
 
+def forget_quarantined(connection: Connection, before: datetime) -> int:
+    """Forgets the pictures of what was quarantined before a time, and all that was drawn from them; rows stay.
+
+    Returns:
+        How many had one.
+    """
+    is_meant = (LabelledImageRow.status == "quarantined", LabelledImageRow.added_at < before)
+    statement = update(LabelledImageRow).where(*is_meant, LabelledImageRow.kept_sha256.is_not(None))
+    return connection.execute(statement.values(kept_sha256=None, sketch=None, fingerprint=None)).rowcount
+
+
 def rename_feedback(connection: Connection, sha256: str, class_name: str, *, sequence: int) -> bool:
     """Gives an image that came by feedback another class, after which it counts as new; False where there is none."""
     is_meant = (LabelledImageRow.sha256 == sha256) & (LabelledImageRow.source == "feedback")

@@ -1,48 +1,112 @@
-"""Refuses slices there is no core for before their bytes are read, so that refusing costs little. Pure ASGI."""
+"""Refuses slices there is no core for, before anything else is done for them, so that refusing costs little. Pure ASGI.
+
+Beyond saturation most requests are refused, and what a refusal costs is taken from the answers. So this guard stands
+outside of all others, answers from parts made once, and sends the answer before the body has come.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
+import time
+import uuid
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hilum.errors import Overloaded
 from hilum.services.prediction import PredictionService
-from hilum.web.problems import problem_response
+from hilum.web.metrics import Instruments
+from hilum.web.middleware import SECURITY_HEADERS
+from hilum.web.problems import MEDIA_TYPE, problem_document
+
+log = logging.getLogger("hilum.access")
 
 _GUARDED = "/predict"
-_DRAIN_S = 0.02
-"""A body that has not come by then is left unread, and the connection ends with the answer."""
+_DRAIN_S = 1.0
+"""A body that has not come so long after the answer is left unread, and the connection ends."""
+
+_HEADERS = [
+    (name.lower().encode(), value.encode())
+    for name, value in (SECURITY_HEADERS | {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"}).items()
+]
 
 
 class AdmissionGuard:
-    """Answers `POST /predict` with 503 where its slice would wait too long; everything else passes."""
+    """Answers `POST /predict` with 503 where its slice would wait too long; everything else passes.
 
-    def __init__(self, app: ASGIApp, service: PredictionService) -> None:
-        """Guards `app`."""
+    It does not ask who is asking: to look at a key costs more than the refusal, and nothing is given away.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        service: PredictionService,
+        instruments: Instruments,
+        allowed_origins: frozenset[str] = frozenset(),
+    ) -> None:
+        """Guards `app`.
+
+        Args:
+            app: answers what is let through.
+            service: whose cores are to be free.
+            instruments: count refusals as they count other answers.
+            allowed_origins: whose pages may read a refusal.
+        """
         self._app = app
         self._service = service
+        self._origins = {origin.encode() for origin in allowed_origins}
+        self._count = instruments.requests.labels("POST", _GUARDED, str(Overloaded.status)).inc
+        self._observe = instruments.request_seconds.labels(_GUARDED).observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuses, or hands on."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != _GUARDED:
-            await self._app(scope, receive, send)
-            return
-        try:
-            self._service.workers.check_room()
-        except Overloaded as error:
-            scope["hilum.code"] = error.code
-            await _drain(receive)
-            await problem_response(error, scope.get("hilum.request_id", ""))(scope, receive, send)
-            return
+        if scope["type"] == "http" and scope["path"] == _GUARDED and scope["method"] == "POST":
+            try:
+                self._service.workers.check_room()
+            except Overloaded as error:
+                await self._refuse(error, scope, send)
+                await _drain(scope, receive)
+                return
         await self._app(scope, receive, send)
 
+    async def _refuse(self, error: Overloaded, scope: Scope, send: Send) -> None:
+        started_at = time.perf_counter()
+        request_id = uuid.uuid4().hex
+        body = json.dumps(problem_document(error, request_id)).encode()
+        headers = [
+            *_HEADERS,
+            (b"content-length", str(len(body)).encode()),
+            (b"retry-after", str(error.retry_after).encode()),
+            (b"x-request-id", request_id.encode()),
+            *self._cors(scope),
+        ]
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        seconds = time.perf_counter() - started_at
+        self._count()
+        self._observe(seconds)
+        fields = {"method": "POST", "route": _GUARDED, "status": error.status, "code": error.code}
+        log.info("request", extra={"request_id": request_id, **fields, "latency_ms": round(seconds * 1000, 2)})
 
-async def _drain(receive: Receive) -> None:
-    """Reads what has come of a body: a client whose bytes nobody takes may never see the answer."""
+    def _cors(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        if not self._origins:
+            return []
+        origin = dict(scope["headers"]).get(b"origin", b"")
+        allowed = [(b"access-control-allow-origin", origin)] if origin.lower() in self._origins else []
+        return [*allowed, (b"vary", b"Origin")]
+
+
+async def _drain(scope: Scope, receive: Receive) -> None:
+    """Reads the body, so that the connection can be used again, and a client that sends before it reads can end."""
+    declared = dict(scope["headers"]).get(b"content-length", b"")
+    left = int(declared) if declared.isdigit() else -1
     try:
         async with asyncio.timeout(_DRAIN_S):
-            while (await receive()).get("more_body", False):
-                pass
+            while left:
+                message = await receive()
+                if not message.get("more_body", False):
+                    return
+                left = max(left - len(message["body"]), 0) if left > 0 else left
     except TimeoutError:
         return

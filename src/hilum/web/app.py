@@ -179,7 +179,6 @@ def create_app(
     check_table(app.routes)
     describe_access(app)
     install_problem_handlers(app)
-    app.add_middleware(AdmissionGuard, service=service)
     app.add_middleware(AccessGuard, access=access, allowed_origins=allowed_origins)
     if allowed_origins:  # outside of the guard, since browsers ask first without credentials
         app.add_middleware(
@@ -191,6 +190,7 @@ def create_app(
         )
     app.add_middleware(RequestGuard, allowed_hosts=allowed_hosts)
     app.add_middleware(RequestRecorder, instruments=instruments)
+    app.add_middleware(AdmissionGuard, service=service, instruments=instruments, allowed_origins=allowed_origins)
     if tracing is not None:
         from hilum.web.tracing import RequestTracer
 

@@ -64,6 +64,7 @@ REMEDIES: dict[str, str] = {
     "model-conflict": "Give the changed bundle a version of its own: train or export it again.",
     "champion-moved": "Look at GET /models again and decide anew.",
     "nothing-to-roll-back-to": "Promote the version you want instead; GET /models lists them.",
+    "images-not-taken": "Have an operator set HILUM_KEEP_IMAGES=true, or add images with `hilum dataset add`.",
     "dataset-full": "Have an operator make room on the disk of HILUM_HOME or of the database; nothing else is needed.",
     "dataset-unavailable": "Try again after the time in Retry-After; an operator finds the reason in GET /health.",
     "upload-batch-not-found": "Take the id from the answer of POST /upload-data.",

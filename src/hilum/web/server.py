@@ -22,7 +22,7 @@ from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.logs import log_config
 from hilum.services.reference import reference_bundle
 from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare, prepare_new
-from hilum.web.memory import give_large_blocks_back
+from hilum.web.memory import give_large_blocks_back, leave_out_of_collections
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from hilum.services.access import Access
     from hilum.services.audit_log import AuditLog
+    from hilum.services.dataset_desk import DatasetDesk
     from hilum.services.datasets import Datasets
     from hilum.services.deployment import Deployment
     from hilum.services.history import History
@@ -161,7 +162,6 @@ def build_app(settings: Settings) -> FastAPI:
     """Makes the application in the worker process; the serving libraries are loaded there only."""
     import cv2
 
-    from hilum.services.dataset_desk import DatasetDesk
     from hilum.services.decoding import Decoders
     from hilum.services.drift_monitor import DriftMonitor
     from hilum.services.model import load_model
@@ -198,7 +198,7 @@ def build_app(settings: Settings) -> FastAPI:
         automation = open_automation(
             places, retraining, datasets, lambda: drift.largest if drift else None, is_audited=is_audited
         )
-    return create_app(
+    app = create_app(
         service,
         history=history,
         drift=drift,
@@ -206,7 +206,7 @@ def build_app(settings: Settings) -> FastAPI:
         access=_access(settings, audit),
         audit=audit,
         deployment=deployment,
-        datasets=DatasetDesk(datasets, workers=max(1, workers.threads - 1)) if datasets is not None else None,
+        datasets=_desk(settings, datasets, workers),
         retraining=retraining,
         automation=automation,
         queued=open_queued(settings),
@@ -214,6 +214,21 @@ def build_app(settings: Settings) -> FastAPI:
         supervisor=_supervisor(settings),
         allowed_hosts=names,
         allowed_origins=frozenset(settings.allowed_origins),
+    )
+    leave_out_of_collections()
+    return app
+
+
+def _desk(settings: Settings, datasets: Datasets | None, workers: Workers) -> DatasetDesk | None:
+    from hilum.services.dataset_desk import DatasetDesk
+
+    if datasets is None:
+        return None
+    return DatasetDesk(
+        datasets,
+        workers=max(1, workers.threads - 1),
+        takes_images=settings.keep_images,
+        retention_days=settings.retention_days,
     )
 
 

@@ -52,7 +52,7 @@ def _wanted(
     status_code=201,
     response_model=UploadReport,
     openapi_extra=form_body(UploadForm, "labelled slices, each as for /predict, or a zip with a folder a class"),
-    responses=problems(400, 404, 408, 413, 415, 422, 503, 507),
+    responses=problems(400, 404, 408, 409, 413, 415, 422, 503, 507),
 )
 async def upload_data(request: Request, context: ContextDep, desk: DatasetDep) -> Response:
     """Takes labelled images in, audited one by one: a report with what became of each; it is stored once answered."""
