@@ -144,7 +144,7 @@ def _send(page: Page, address: str, files: list[Path]) -> None:
     if address.endswith("/data"):
         page.fill("#label", "normal")
         page.set_input_files("#files", files)
-        page.get_by_text(f"{len(files)} files sent").wait_for(timeout=600_000)
+        page.get_by_text(f"{len(files)} files sent", exact=True).wait_for(timeout=600_000)
     else:
         page.set_input_files("#file", files)
         page.get_by_text(f"{len(files)} of {len(files)}").wait_for(timeout=600_000)

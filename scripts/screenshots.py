@@ -58,11 +58,11 @@ def _fill(page: Page, address: str) -> None:
     page.get_by_text("Kept: you confirmed").wait_for(timeout=_WAIT_MS)
     page.goto(f"{address}/data")
     drop(page, labelled_zip(train=8, test=6), "labelled.zip", "#landing")
-    page.get_by_text("1 file sent").wait_for(timeout=_WAIT_MS)
+    page.get_by_text("1 file sent", exact=True).wait_for(timeout=_WAIT_MS)
     for label, seeds in (("normal", range(20, 28)), ("adenocarcinoma", range(40, 46)), ("normal", range(44, 52))):
         page.get_by_label("Class", exact=True).first.fill(label)
         page.set_input_files("#files", _drawn(seeds))  # type: ignore[arg-type]
-        page.get_by_text(f"{len(seeds)} files sent").wait_for(timeout=_WAIT_MS)
+        page.get_by_text(f"{len(seeds)} files sent", exact=True).wait_for(timeout=_WAIT_MS)
         page.reload()
 
 

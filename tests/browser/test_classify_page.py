@@ -221,6 +221,22 @@ def test_a_dicom_slice_can_be_windowed(page: Page) -> None:
     assert page.evaluate(_PIXEL, [60, 128])[0] == pytest.approx(expected, abs=1)
 
 
+def test_a_window_is_dragged_with_the_right_button(page: Page) -> None:
+    choose(page, ("slice.dcm", phantom_dicom(5)[0]))
+    page.get_by_label("Window", exact=True).select_option("Lung")
+    expect(page.locator("#windowed")).to_be_visible()
+    page.locator("#picture").hover()
+    box = page.locator("#picture").bounding_box()
+    assert box is not None
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] / 2 - 30, steps=4)
+    page.mouse.up(button="right")
+    expect(page.get_by_label("Window", exact=True)).to_have_value("own")
+    assert page.get_by_label("Width").input_value() != "1500"
+    assert page.get_by_label("Centre").input_value() != "-600"
+    expect(page.locator("#zoom-value")).to_have_text("100\u00a0%")
+
+
 def test_one_click_confirms_and_another_corrects(page: Page, slice_png: bytes, origin: str) -> None:
     choose(page, ("slice.png", slice_png))
     page.get_by_role("button", name="Squamous cell carcinoma").click()

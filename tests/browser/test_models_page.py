@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ _ROOT = Path(__file__).parents[2]
 _REFERENCE = "efficientnet-lite0"
 _TINY = "tiny-20260101-00000000"
 _NAME = "<b>recall</b>"
+_DIGEST = json.loads((_ROOT / "models" / "reference" / "metrics.json").read_text())["dataset_digest"]
 _REPORT = {
     "verdict": "refuse",
     "checks": [
@@ -85,8 +87,7 @@ def test_two_models_stand_side_by_side_with_their_intervals(page: Page) -> None:
     accuracy = page.locator("#compared-rows tr").first
     expect(accuracy).to_contain_text("95.2\u00a0%")
     expect(accuracy).to_contain_text("92.7\u00a0% to 97.5\u00a0%")
-    expect(accuracy).to_contain_text("-4.2 points")
-    expect(accuracy).to_contain_text("intervals overlap")
+    expect(accuracy).to_contain_text("other slices")  # and no difference, which would mean nothing
     expect(page.locator("#same-test")).to_contain_text("different slices")
 
 
@@ -96,6 +97,7 @@ def test_a_promotion_says_what_it_changes_and_can_be_rolled_back(page: Page, ori
     expect(dialog).to_contain_text(f"{_TINY} answers every prediction")
     expect(dialog).to_contain_text("no longer answers")
     expect(dialog).to_contain_text("accuracy 95.2\u00a0%")
+    expect(dialog).to_contain_text("on 315 slices")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(page.locator("#models-rows tr", has_text=_REFERENCE)).to_contain_text("Champion")
@@ -122,7 +124,10 @@ def test_a_champion_that_moved_meanwhile_refuses_the_promotion_in_place(page: Pa
 
 def _with_report(route: Route) -> None:
     answer: dict[str, Any] = route.fetch().json()
-    route.fulfill(json=answer | {"report": _REPORT, "card": "# <script>alert(1)</script>"})
+    same = {"dataset_digest": _DIGEST, "n": 315}
+    route.fulfill(
+        json=answer | {"report": _REPORT, "card": "# <script>alert(1)</script>", "metrics": answer["metrics"] | same}
+    )
 
 
 @pytest.fixture
@@ -132,6 +137,13 @@ def reported(page: Page) -> Page:
     page.reload()
     expect(page.locator("#gate")).to_contain_text("was found worse")
     return page
+
+
+def test_figures_of_the_same_test_are_subtracted(reported: Page) -> None:
+    accuracy = reported.locator("#compared-rows tr").first
+    expect(reported.locator("#same-test")).to_contain_text("the same 315 slices")
+    expect(accuracy).to_contain_text("-4.2 points")
+    expect(accuracy).to_contain_text("intervals overlap")
 
 
 def test_the_gates_checks_and_flipped_images_are_shown_as_text(reported: Page) -> None:

@@ -105,7 +105,11 @@ def test_labelled_images(blank: Page, origin: str) -> None:
         for number, payload in enumerate(PAYLOADS)
     ]  # fmt: skip
     rows = [{"class_name": one, "split": "train", "source": one, "count": 1} for one in PAYLOADS]
-    findings = [{"code": one, "severity": one, "sentence": one} for one in PAYLOADS]
+    example = {"image_id": "a", "other_image_id": "b"}
+    findings = [
+        {"code": one, "severity": one, "sentence": one, "examples": [example | {"class_name": one, "detail": one}]}
+        for one in PAYLOADS
+    ]
     dataset: dict[str, Any] = {
         "classes": list(PAYLOADS), "distribution": rows, "quarantined": 20, "since_last_run": 0, "findings": findings,
         "label_next": [],
@@ -117,6 +121,38 @@ def test_labelled_images(blank: Page, origin: str) -> None:
     expect(blank.locator(".finding")).to_have_count(20)
     expect(blank.locator(".image")).to_have_count(20)
     _is_text(blank, *PAYLOADS)
+
+
+def test_a_series(blank: Page, origin: str) -> None:
+    named = dict.fromkeys(PAYLOADS, 1 / len(PAYLOADS))
+    result: dict[str, Any] = {
+        "id": "0b9f5f0e-6d0c-4d8e-9d53-0c6f9a5f7f55", "predicted_class": PAYLOADS[0], "probabilities": named,
+        "cancer_probability": 0.5, "decision": PAYLOADS[1],
+    }  # fmt: skip
+    problems = [{"index": n + 1, "result": None, "problem": {"title": one}} for n, one in enumerate(PAYLOADS)]
+    aggregate = {
+        "slices": 1, "used": 1, "cancer_probability": 0.5, "probabilities": named, "mean_probabilities": named,
+        "predicted_class": PAYLOADS[2], "most_suspicious": [0], "decision": "review",
+    }  # fmt: skip
+    series = {"order": [0], "positions_mm": [None], "warnings": list(PAYLOADS), "aggregate": aggregate}
+    study = {"series": [series], "warnings": list(PAYLOADS), "answered": 1, "refused": 20}
+    items = [{"index": 0, "result": result, "problem": None}, *problems]
+    blank.route("**/predict/study", lambda route: route.fulfill(json=study | {"items": items}))
+    blank.goto(f"{origin}/study")
+    choose(blank, ("series.zip", b"PK"))
+    expect(blank.locator("#slices-list li")).to_have_count(21)
+    _is_text(blank, PAYLOADS[2], *PAYLOADS)
+
+
+def test_what_may_start_a_run(blank: Page, origin: str) -> None:
+    told = {"at": _NOW, "did": "failed", "triggers": list(PAYLOADS), "reason": PAYLOADS[0]}
+    automation = dict.fromkeys(("after_images", "every_hours", "drift", "corrections")) | {
+        "action": "run", "new_images": 0, "outcome": told, "triggers": [],
+    }  # fmt: skip
+    blank.route("**/automation", lambda route: route.fulfill(json=automation))
+    blank.goto(f"{origin}/training")
+    expect(blank.locator("#automation-outcome")).to_contain_text(PAYLOADS[0])
+    _is_text(blank, PAYLOADS[0])
 
 
 def test_notes_and_failures_of_runs(blank: Page, origin: str) -> None:

@@ -1,12 +1,15 @@
 // The gate's checks of a challenger against the champion, as a table. Knows the shape of a run's report.
 import { make } from "./dom.js";
+import { labelCells } from "./tables.js";
 import { className } from "./words.js";
 
+const NAMES = { mcnemar: "McNemar’s test", "not-a-chest-ct": "Not a chest CT" };
+
 /** `recall:normal` as “Recall: normal”. */
-const nameOf = (name) => className(name).replace(":", ": ");
+const nameOf = (name) => NAMES[name] ?? className(name).replace(":", ": ");
 
 function written(value) {
-  if (value === null || value === undefined) return "none";
+  if (value === null || value === undefined) return "–";
   return typeof value === "number" ? String(Number(value.toPrecision(4))) : String(value);
 }
 
@@ -23,5 +26,5 @@ export function checksTable(report) {
   const heads = ["", "Check", "Champion", "Challenger", "Allowed"].map((text) =>
     (text ? make("th", { scope: "col", text }) : make("th", { scope: "col" }, make("span", { class: "visually-hidden", text: "Result" }))));
   return make("div", { class: "scroller", role: "region", "aria-label": "Checks of the gate", tabindex: "0" },
-    make("table", { class: "table checks" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...report.checks.map(line))));
+    labelCells(make("table", { class: "table table-stack checks" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...report.checks.map(line)))));
 }

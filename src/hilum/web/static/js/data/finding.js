@@ -1,7 +1,7 @@
 // One thing the audit found, with the pictures that show it side by side. Knows the shape of a finding.
 import { make } from "../dom.js";
 import { picture } from "../pictures.js";
-import { className, plain, sentence } from "../words.js";
+import { className, plain } from "../words.js";
 
 const SEVERITY = { error: "pill pill-bad", warning: "pill pill-care", note: "pill" };
 const SIDE = 192;
@@ -9,7 +9,7 @@ const SIDE = 192;
 function example({ image_id: id, other_image_id: other, class_name: name, detail }) {
   const pictures = [picture({ id }, SIDE, `Labelled ${className(name).toLowerCase()}`), other ? picture({ id: other }, SIDE, "The image beside it") : null];
   return make("figure", { class: other ? "example example-pair" : "example" }, make("div", { class: "example-pictures" }, ...pictures),
-    make("figcaption", { class: "fine" }, make("strong", { text: className(name) }), ` ${sentence(detail)}`));
+    make("figcaption", { class: "fine" }, make("strong", { text: className(name) }), ` ${plain(detail)}`));
 }
 
 /** A finding as an item of the list. */

@@ -37,7 +37,7 @@ export function showOverview(dataset) {
     showEmpty(element("overview-state"), "No labelled slices yet", "Choose files above and name their class; ten of each class are a beginning. Answers that you confirm on the first page count too.",
       [{ label: "Classify some slices", href: "/" }]);
   } else draw();
-  element("findings").hidden = dataset.findings.length + dataset.label_next.length === 0;
+  element("findings").hidden = dataset.findings.length === 0;
   element("findings-list").replaceChildren(...dataset.findings.map(findingItem));
   element("label-next").hidden = dataset.label_next.length === 0;
   element("label-next-list").replaceChildren(...dataset.label_next.map(suggestion));

@@ -3,6 +3,7 @@ import { getJson } from "../api.js";
 import { checksTable } from "../checks.js";
 import { element, make, setText } from "../dom.js";
 import { figureCell, index, row } from "../figures.js";
+import { labelCells } from "../tables.js";
 import { showFailure, showLoading } from "../states.js";
 import { className, count, percent } from "../words.js";
 import { flippedPart } from "./flipped.js";
@@ -28,11 +29,12 @@ function lines(left, right) {
   return [...LINES, ...names.map((name) => [`Recall of ${className(name).toLowerCase()}`, recall(name), percent, points, true])];
 }
 
-function comparedRow([label, find, written, difference, isMoreBetter], left, right) {
+function comparedRow([label, find, written, difference, isMoreBetter], left, right, isSameTest) {
   const [a, b] = [find(left), find(right)];
   if (typeof a?.value !== "number" && typeof b?.value !== "number") return null;
   const cell = make("td");
-  if (typeof a?.value === "number" && typeof b?.value === "number") {
+  if (!isSameTest) cell.append(make("span", { class: "fine", text: "other slices" }));
+  else if (typeof a?.value === "number" && typeof b?.value === "number") {
     const by = b.value - a.value;
     const isClear = b.low > a.high || b.high < a.low;
     cell.textContent = difference(by);
@@ -42,10 +44,12 @@ function comparedRow([label, find, written, difference, isMoreBetter], left, rig
   return row(label, [figureCell(a, written), figureCell(b, written), cell]);
 }
 
+const isSame = (left, right) => Boolean(left && right && left.dataset_digest && left.dataset_digest === right.dataset_digest && left.n === right.n);
+
 function sameTest(left, right) {
   if (!left || !right) return "One of them was not measured.";
   const where = (m) => `${m.n} slices of ${m.dataset ?? "unknown data"} (${m.split ?? "unknown split"})`;
-  if (left.dataset_digest && left.dataset_digest === right.dataset_digest && left.n === right.n) {
+  if (isSame(left, right)) {
     return `Both were measured on the same ${where(left)}.`;
   }
   return `They were measured on different slices: ${where(left)}, and ${where(right)}. Only the gate’s checks compare like with like.`;
@@ -72,7 +76,7 @@ function show(left, right) {
   setText("right-head", right.version);
   setText("same-test", sameTest(left.metrics, right.metrics));
   const [a, b] = [left.metrics ?? {}, right.metrics ?? {}];
-  element("compared-rows").replaceChildren(...lines(a, b).map((line) => comparedRow(line, a, b)).filter(Boolean));
+  element("compared-rows").replaceChildren(...lines(a, b).map((line) => comparedRow(line, a, b, isSame(left.metrics, right.metrics))).filter(Boolean));
   element("gate").replaceChildren(...gate(right));
   element("flipped").replaceChildren(...flippedPart(right.report));
   element("sources").replaceChildren(...sources(right.report));
@@ -100,5 +104,5 @@ function sources(report) {
   const heads = ["Source", "Test images", "Champion", "Challenger", "Difference"].map((text) => make("th", { scope: "col", text }));
   return [make("h3", { text: "Accuracy by source" }),
     make("div", { class: "scroller", role: "region", "aria-label": "Accuracy by source", tabindex: "0" },
-      make("table", { class: "table" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)))];
+      labelCells(make("table", { class: "table table-stack" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows))))];
 }

@@ -3,12 +3,13 @@ import { sendJson } from "../api.js";
 import { ask } from "../dialog.js";
 import { make } from "../dom.js";
 import { index } from "../figures.js";
-import { percent } from "../words.js";
+import { count, percent } from "../words.js";
 
 function headline(model) {
   if (!model?.headline?.accuracy) return "not measured";
-  const { accuracy, macro_f1: f1 } = model.headline;
-  return `accuracy ${percent(accuracy.value)} (${percent(accuracy.low)} to ${percent(accuracy.high)})${f1 ? `, macro F1 ${index(f1.value)}` : ""}`;
+  const { accuracy, macro_f1: f1, n } = model.headline;
+  const share = `accuracy ${percent(accuracy.value)} (${percent(accuracy.low)} to ${percent(accuracy.high)})`;
+  return `${share}${f1 ? `, macro F1 ${index(f1.value)}` : ""} on ${count(n, "slice")}`;
 }
 
 const changes = (...lines) => make("ul", { class: "changes" }, ...lines.filter(Boolean).map((text) => make("li", { text })));

@@ -28,7 +28,7 @@ function row(model, { compare, promote }) {
     model.headline ? figureCell(model.headline.macro_f1, index) : make("td"),
     make("td", { text: moment(model.created_at) }),
     make("td", {}, origin(model)),
-    make("td", {}, isChampion(model) ? null : make("div", { class: "row-actions" }, compareButton, promoteButton)));
+    make("td", { class: "actions-cell" }, isChampion(model) ? null : make("div", { class: "row-actions" }, compareButton, promoteButton)));
 }
 
 export function showVersions(models, actions) {

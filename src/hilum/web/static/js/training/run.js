@@ -27,10 +27,10 @@ export function follow(run) {
   events = new EventSource(`/training-runs/${encodeURIComponent(run.id)}/events`);
   events.addEventListener("run", (event) => {
     const now = JSON.parse(event.data);
+    const isNews = now.status !== shown.status;
     show(now);
-    if (isActive(now)) return;
-    events.close();
-    changed(now);
+    if (!isActive(now)) events.close();
+    if (isNews) changed(now);
   });
 }
 
@@ -66,10 +66,10 @@ function facts(run) {
 function reportOf(run) {
   const table = checksTable(run.report);
   if (!table) return [];
-  const isPassed = run.report.verdict === "promote";
-  const words = isPassed ? "The gate found it no worse than the champion." : "The gate found it worse than the champion, so the champion stays.";
+  const words = run.report.verdict === "promote" ? "The gate found it no worse than the champion." : "The gate found it worse than the champion.";
+  const next = { "awaiting-approval": " A person decides.", refused: " The champion stays." }[run.status] ?? "";
   const link = run.model_version && make("p", {}, make("a", { href: `/registry?model=${encodeURIComponent(run.model_version)}`, text: "Compare the models" }));
-  return [make("h3", { text: "Against the champion" }), make("p", { class: "fine", text: words }), table, link].filter(Boolean);
+  return [make("h3", { text: "Against the champion" }), make("p", { class: "fine", text: words + next }), table, link].filter(Boolean);
 }
 
 element("cancel").addEventListener("click", async () => {

@@ -37,7 +37,7 @@ export const isActive = ({ status }) => status === "queued" || status === "runni
 export function stageOf(run) {
   if (run.status === "queued") return "Waiting for a worker";
   if (run.cancel_requested_at && isActive(run)) return "Cancelling…";
-  if (!isActive(run)) return `${statusOf(run).label} ${moment(run.ended_at)}`.trim();
+  if (!isActive(run)) return run.ended_at ? `Ended ${moment(run.ended_at)}` : statusOf(run).label;
   return STAGES[run.stage] ?? (run.stage ? `${run.stage.charAt(0).toUpperCase()}${run.stage.slice(1)}` : "Starting");
 }
 
