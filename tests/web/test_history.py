@@ -21,6 +21,7 @@ from hilum.imaging.phantoms import draw_phantom
 from hilum.services import history_writer
 from hilum.services.history import History
 from hilum.storage import predictions
+from hilum.storage.blobs import folder_url, open_blobs
 from hilum.web.tables import csv_rows
 from postgresql_server import PostgresqlServer
 
@@ -291,9 +292,10 @@ def test_old_predictions_and_their_images_are_deleted(
 
 
 def test_a_fresh_image_without_a_row_is_not_swept(kept: History, tmp_path: Path) -> None:
-    digest = kept._blobs.put(b"about to get its row")
+    blobs = open_blobs(folder_url(tmp_path / "blobs"), "slices")
+    digest = blobs.put(b"about to get its row")
     kept.delete_old()
-    assert kept._blobs.get(digest) == b"about to get its row"
+    assert blobs.get(digest) == b"about to get its row"
 
 
 def test_predictions_go_on_without_the_database_and_history_heals(
@@ -340,7 +342,7 @@ def test_images_of_an_object_store_are_put_side_by_side(
     tiny_bundle: Path, pictures: list[bytes], tmp_path: Path
 ) -> None:
     history = open_history(f"sqlite:///{tmp_path / 'hilum.db'}", tmp_path / "blobs")
-    history._blobs.folder = None  # as of a store that is not a folder
+    history._images._blobs.folder = None  # as of a store that is not a folder
     with serving(tiny_service(tiny_bundle), history=history) as client:
         answer = ask(client, pictures[0])
         assert client.get(f"/predictions/{answer['id']}").json()["image_kept"] is True

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from hilum.errors import (
-    BlobCorrupt,
-    BlobMissing,
-    BlobStoreUnavailable,
     HistoryUnavailable,
     ImageNotKept,
     PredictionNotFound,
@@ -25,7 +20,9 @@ from hilum.errors import (
 from hilum.services import audit_log as audit
 from hilum.services.drift import RecentInput
 from hilum.services.history_writer import GroupWriter
+from hilum.services.image_keeper import ImageKeeper
 from hilum.services.provenance import Provenance
+from hilum.services.retention import Retention
 from hilum.storage import feedback, predictions
 from hilum.storage.audit_chain import NewEvent
 from hilum.storage.audit_log import append
@@ -42,11 +39,6 @@ log = logging.getLogger(__name__)
 
 _READERS = 2
 _EXPORT_PAGE = 500
-_DELETED_AT_ONCE = 500
-_IMAGE_REST_S = 5.0
-_PUTS_AT_ONCE = 8
-_YOUNG = timedelta(hours=1)
-"""An image younger than this may belong to a prediction that is just being stored, so it is not swept."""
 
 
 @dataclass(frozen=True)
@@ -113,40 +105,31 @@ class History:
             is_saturated: whether slices wait for a core: predictions are then committed in larger groups.
         """
         self.keeps_images = keeps_images
-        self.retention_days = retention_days
         self._is_audited = is_audited
         self._database = database
-        self._blobs = blobs
+        self._images = ImageKeeper(blobs, keeps_images=keeps_images)
+        self._retention = Retention(database, blobs, days=retention_days)
         self._writer: GroupWriter[NewPrediction, Kept] = GroupWriter(self._commit, is_saturated=is_saturated)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="hilum-history-read")
-        self._puts = ThreadPoolExecutor(_PUTS_AT_ONCE, thread_name_prefix="hilum-image-put")
         self._known_provenances: set[str] = set()
-        self._images_rest_until = 0.0
-        self._image_trouble: str | None = None
-        self._closing = threading.Event()
-        self._janitor: threading.Thread | None = None
 
     def start(self) -> None:
         """Starts to keep predictions and, where a retention is set, to delete old ones."""
         self._writer.start()
-        if self.retention_days:
-            self._janitor = threading.Thread(target=self._sweep_hourly, name="hilum-retention", daemon=True)
-            self._janitor.start()
+        self._retention.start()
 
     def close(self) -> None:
         """Keeps what waits, and closes the connections."""
-        self._closing.set()
+        self._retention.close()
         self._writer.close()
         self._readers.shutdown(wait=True)
-        self._puts.shutdown(wait=True)
-        if self._janitor is not None:
-            self._janitor.join()
+        self._images.close()
         self._database.close()
 
     @property
     def trouble(self) -> str | None:
         """Why predictions or their images cannot be kept at present, in words; None where they can."""
-        return self._writer.trouble or (self._image_trouble if self.keeps_images else None)
+        return self._writer.trouble or self._images.trouble
 
     async def keep(self, prediction: NewPrediction) -> Kept | None:
         """Waits until a prediction is on disk; None where that was not possible in time."""
@@ -226,15 +209,7 @@ class History:
         """
         if not prediction.is_image_kept:
             raise ImageNotKept("the image of this prediction was not kept, only its sha256")
-
-        def read() -> bytes:
-            try:
-                return self._blobs.get(prediction.kept_sha256 or prediction.image_sha256)
-            except (BlobMissing, BlobCorrupt) as error:
-                log.error("a kept image is lost", extra={"reason": error.detail})  # noqa: TRY400 - it says it all
-                raise ImageNotKept("the image of this prediction is no longer there, or is damaged") from error
-
-        return await self._read(read)
+        return await self._read(lambda: self._images.get(prediction.kept_sha256 or prediction.image_sha256))
 
     async def give_feedback(
         self, prediction_id: str, confirmed_class: str, *, is_new_label: bool, actor: str = audit.OPEN
@@ -258,26 +233,8 @@ class History:
         return await self._read(write)
 
     def delete_old(self, now: datetime | None = None) -> int:
-        """Deletes what is older than the retention, and images that no prediction keeps.
-
-        Returns:
-            How many predictions were deleted.
-
-        Raises:
-            StorageInvalid: the database or the store of images does not answer; the next time goes on.
-        """
-        now = now or datetime.now(UTC)
-        deleted = 0
-        if self.retention_days:
-            until = now - timedelta(days=self.retention_days)
-            while not self._closing.is_set():
-                with self._database.writing() as connection:
-                    some = predictions.delete_until(connection, until, limit=_DELETED_AT_ONCE)
-                deleted += some
-                if some < _DELETED_AT_ONCE:
-                    break
-        self._sweep_images(now)
-        return deleted
+        """Deletes what is older than the retention. Raises and returns as `hilum.services.retention`."""
+        return self._retention.delete_old(now)
 
     def _find(self, prediction_id: str) -> StoredPrediction:
         try:
@@ -299,7 +256,7 @@ class History:
 
     def _commit(self, group: Sequence[NewPrediction]) -> Sequence[Kept]:
         """Keeps a group; images first, so that no row names one that is not there."""
-        kept = self._keep_images(group)
+        kept = [Kept(digest) for digest in self._images.put([new.pixel_file for new in group])]
         now = datetime.now(UTC)
         rows = [_row(new, image, now) for new, image in zip(group, kept, strict=True)]
         named = {new.provenance.digest: new.provenance.document for new in group}
@@ -316,49 +273,6 @@ class History:
             raise
         self._known_provenances.update(unknown)
         return kept
-
-    def _keep_images(self, group: Sequence[NewPrediction]) -> list[Kept]:
-        if not self.keeps_images or self._blobs.folder is not None:
-            return [self._keep_image(new) for new in group]
-        return list(self._puts.map(self._keep_image, group))
-
-    def _keep_image(self, new: NewPrediction) -> Kept:
-        if not self.keeps_images or new.pixel_file is None or time.monotonic() < self._images_rest_until:
-            return Kept(None)
-        try:
-            digest = self._blobs.put(new.pixel_file)
-        except BlobStoreUnavailable as error:
-            if self._image_trouble is None:
-                log.error("images cannot be kept", extra={"reason": error.detail})  # noqa: TRY400 - it says it all
-            self._image_trouble = error.detail
-            self._images_rest_until = time.monotonic() + _IMAGE_REST_S
-            return Kept(None)
-        self._image_trouble = None
-        return Kept(digest)
-
-    def _sweep_images(self, now: datetime) -> None:
-        old = [entry.digest for entry in self._blobs.entries() if now - entry.changed_at > _YOUNG]
-        for start in range(0, len(old), _DELETED_AT_ONCE):
-            if self._closing.is_set():
-                return
-            some = old[start : start + _DELETED_AT_ONCE]
-            with self._database.reading() as connection:
-                used = predictions.images_in_use(connection, some)
-            for digest in some:
-                if digest not in used:
-                    self._blobs.delete(digest)
-
-    def _sweep_hourly(self) -> None:
-        while True:
-            try:
-                deleted = self.delete_old()
-                log.info("old predictions were deleted", extra={"reason": f"{deleted} older than the retention"})
-            except StorageInvalid as error:
-                log.warning("old predictions could not be deleted", extra={"reason": error.detail})
-            except Exception:
-                log.exception("deleting old predictions failed")
-            if self._closing.wait(3600):
-                return
 
 
 def _row(new: NewPrediction, image: Kept, now: datetime) -> StoredPrediction:
