@@ -35,6 +35,7 @@ _SILENT_S = 15.0
 _AHEAD = 256
 """Chunks of a batch in the queue at once: a large batch leaves room for others, and DBOS's tables stay small."""
 
+_TIDY_S = 5.0
 _IDLE_S = 20.0
 """A process without work waits so long before it ends, since loading takes seconds."""
 
@@ -66,6 +67,7 @@ class BatchQueue:
         self._seen_at = -_SEEN_EVERY_S
         self._reopened: set[uuid.UUID] = set()
         self._tidied: dict[uuid.UUID, int] = {}
+        self._over_at: dict[uuid.UUID, float] = {}
 
     def run(self) -> None:
         """Scores until no batch has been active for a while."""
@@ -142,8 +144,11 @@ class BatchQueue:
         self._tidied[batch.id] = batch.n_chunks_queued
 
     def _forget(self, active: set[uuid.UUID]) -> None:
-        """Removes the workflows of batches that have ended."""
-        for batch_id in set(self._tidied) - active:
+        """Removes the workflows of batches that ended a while ago: the last one may still be telling its outcome."""
+        now = time.monotonic()
+        ended = {batch_id: self._over_at.setdefault(batch_id, now) for batch_id in set(self._tidied) - active}
+        for batch_id in [one for one, over_at in ended.items() if now - over_at >= _TIDY_S]:
+            del self._over_at[batch_id]
             count = self._tidied.pop(batch_id)
             self._reopened.discard(batch_id)
             for start in range(0, count, _AHEAD):
