@@ -92,6 +92,20 @@ def test_a_body_that_never_ends_is_left(
     assert _refused(full, receive, ((b"content-length", length),))[0]["status"] == 503
 
 
+@pytest.mark.parametrize(("length", "most"), [(b"4294967296", 0), (b"", 26)], ids=["declared", "chunked"])
+def test_a_body_that_is_too_large_is_left(full: PredictionService, length: bytes, most: int) -> None:
+    asked = 0
+
+    async def receive(sent: list[Message]) -> Message:
+        nonlocal asked
+        asked += 1
+        return {"type": "http.request", "body": bytes(1_000_000), "more_body": True}
+
+    headers = ((b"content-length", length),) if length else ()
+    assert _refused(full, receive, headers)[0]["status"] == 503
+    assert asked <= most
+
+
 def test_a_refusal_is_counted_and_logged(full: PredictionService, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "hilum.access")
     instruments = Instruments()

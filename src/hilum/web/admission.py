@@ -24,7 +24,8 @@ log = logging.getLogger("hilum.access")
 
 _GUARDED = "/predict"
 _DRAIN_S = 1.0
-"""A body that has not come so long after the answer is left unread, and the connection ends."""
+_DRAIN_BYTES = 25_000_000
+"""A body that has not come so long after the answer, or is larger, is left unread, and the connection ends."""
 
 _HEADERS = [
     (name.lower().encode(), value.encode())
@@ -100,13 +101,15 @@ class AdmissionGuard:
 async def _drain(scope: Scope, receive: Receive) -> None:
     """Reads the body, so that the connection can be used again, and a client that sends before it reads can end."""
     declared = dict(scope["headers"]).get(b"content-length", b"")
-    left = int(declared) if declared.isdigit() else -1
+    left = int(declared) if declared.isdigit() else _DRAIN_BYTES
+    if left > _DRAIN_BYTES:
+        return
     try:
         async with asyncio.timeout(_DRAIN_S):
-            while left:
+            while left > 0:
                 message = await receive()
                 if not message.get("more_body", False):
                     return
-                left = max(left - len(message["body"]), 0) if left > 0 else left
+                left -= len(message["body"])
     except TimeoutError:
         return
