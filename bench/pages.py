@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -26,8 +26,6 @@ _CHROMIUM = os.environ.get("HILUM_TEST_CHROMIUM", "/usr/bin/chromium")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _MOST_PAINT_MS, _MOST_SCRIPT, _MOST_TURN_MS, _MOST_GAP_MS = 1000, 250_000, 1000, 200
 _PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
-_SCRIPT = """() => performance.getEntriesByType('resource').filter((one) => one.name.endsWith('.js'))
-  .reduce((sum, one) => sum + one.encodedBodySize, 0)"""
 _WATCH = """() => {
   window.gaps = []; window.tasks = [];
   new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.duration)))
@@ -77,7 +75,8 @@ def _measure(origin: str, options: argparse.Namespace) -> dict[str, Any]:
     goals = {
         f"first contentful paint below {_MOST_PAINT_MS} ms": max(one["paint_ms"]["max"] for one in paints.values())
         < _MOST_PAINT_MS,
-        f"script below {_MOST_SCRIPT:,} bytes": max(one["script_bytes"] for one in paints.values()) < _MOST_SCRIPT,
+        f"script below {_MOST_SCRIPT:,} bytes, compressed": max(one["script_bytes"] for one in paints.values())
+        < _MOST_SCRIPT,
         f"pages of the history below {_MOST_TURN_MS} ms": max(one["max"] for one in history.values()) < _MOST_TURN_MS,
         f"99 % of frames below {_MOST_GAP_MS} ms apart": max(one["gap_p99_ms"] for one in uploads.values())
         < _MOST_GAP_MS,
@@ -86,15 +85,17 @@ def _measure(origin: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _paint(browser: Browser, address: str, times: int) -> dict[str, Any]:
-    """First contentful paint with nothing cached, and the script as it came over the wire."""
-    spent, weights = [], []
+    """First contentful paint with nothing cached, and the page's scripts compressed by gzip."""
+    spent: list[float] = []
+    scripts: dict[str, bytes] = {}
     for _ in range(times):
         page = browser.new_page()
+        page.on("response", lambda one: scripts.update({one.url: one.body()}) if one.url.endswith(".js") else None)
         page.goto(address, wait_until="networkidle")
         spent.append(page.evaluate(_PAINT))
-        weights.append(page.evaluate(_SCRIPT))
         page.close()
-    return {"paint_ms": spread(spent, 0), "script_bytes": round(median(weights))}
+    weight = sum(len(gzip.compress(body, 6)) for body in scripts.values())
+    return {"paint_ms": spread(spent, 0), "script_bytes": weight}
 
 
 def _history(browser: Browser, origin: str, times: int) -> dict[str, Any]:
@@ -163,7 +164,7 @@ def _table(results: dict[str, Any]) -> str:
     goals = [("yes" if is_met else "NO", name) for name, is_met in results["goals"].items()]
     return "\n\n".join(
         (
-            table(("page", "first paint ms", "max", "script bytes"), paints),
+            table(("page", "first paint ms", "max", "script bytes, gzip"), paints),
             table((f"history of {results['rows']:,}", "median ms", "max ms", "n"), history),
             table(("upload", "files", "frame gap ms", "p99", "max", "longest task ms"), uploads),
             table(("met", "goal"), goals),
