@@ -139,6 +139,21 @@ def reported(page: Page) -> Page:
     return page
 
 
+def test_on_a_narrow_screen_each_figure_stands_under_its_columns_name(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    row = page.locator("#models-rows tr", has_text=_REFERENCE)
+    for name in ("Accuracy", "Macro F1", "Registered"):
+        cell = row.locator(f"td[data-label='{name}']")
+        expect(cell).to_be_visible()
+        shown = cell.evaluate("cell => getComputedStyle(cell, '::before').content")
+        assert shown == f'"{name}"'
+    heads = (
+        page.locator("#compared-rows tr").first.locator("td").evaluate_all("all => all.map((one) => one.dataset.label)")
+    )
+    assert heads == ["Champion", "Against", "Difference"]
+    assert page.evaluate(OVERFLOW) <= 0
+
+
 def test_figures_of_the_same_test_are_subtracted(reported: Page) -> None:
     accuracy = reported.locator("#compared-rows tr").first
     expect(reported.locator("#same-test")).to_contain_text("the same 315 slices")
