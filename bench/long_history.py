@@ -34,21 +34,24 @@ _RARE = "efficientnet-lite0-rare"
 _MODEL = "efficientnet-lite0-20261123-794cd022"
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 _PATTERNS = 20
+_AT_ONCE = 10_000
 
 _COPIED = "is_image_kept, predicted_class, decision, latency_ms, answer, provenance_digest, kept_sha256, statistics "
 _INTO = f"INSERT INTO predictions ({_COPIED}, id, created_at, image_sha256, model_version) "
 _COPY_SQLITE = f"""WITH RECURSIVE numbers(n) AS
-(SELECT {_PATTERNS} UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows),
-patterns AS MATERIALIZED (SELECT row_number() OVER (ORDER BY created_at) - 1 AS pattern, * FROM predictions)
+(SELECT :first UNION ALL SELECT n + 1 FROM numbers WHERE n < :last),
+patterns AS MATERIALIZED (SELECT row_number() OVER (ORDER BY created_at) - 1 AS pattern, * FROM predictions
+ORDER BY created_at LIMIT {_PATTERNS})
 {_INTO} SELECT {_COPIED}, lower(hex(randomblob(16))),
 strftime('%Y-%m-%d %H:%M:%S', '2026-01-01', '+' || (10 * n) || ' seconds') || '.000000',
 lower(hex(randomblob(32))), :model FROM numbers JOIN patterns ON pattern = n % {_PATTERNS}"""
 _COPY_POSTGRESQL = f"""WITH patterns AS MATERIALIZED
-(SELECT row_number() OVER (ORDER BY created_at) - 1 AS pattern, * FROM predictions)
+(SELECT row_number() OVER (ORDER BY created_at) - 1 AS pattern, * FROM predictions
+ORDER BY created_at LIMIT {_PATTERNS})
 {_INTO} SELECT {_COPIED}, gen_random_uuid(),
 timestamptz '2026-01-01 00:00:00+00' + make_interval(secs => 10 * n),
 md5(random()::text) || md5(random()::text), :model
-FROM generate_series({_PATTERNS}, :rows) AS n JOIN patterns ON pattern = mod(n, {_PATTERNS})"""
+FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n JOIN patterns ON pattern = mod(n, {_PATTERNS})"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,9 +132,12 @@ def fill(places: StatePlaces, rows: int) -> float:
             predictions.add_provenance(connection, "0" * 64, {})
             predictions.add(connection, [_prediction(number, rng) for number in range(_PATTERNS)])
         copy = _COPY_SQLITE if is_sqlite else _COPY_POSTGRESQL
-        with database.writing() as connection:
-            connection.execute(text(copy), {"rows": rows - 1, "model": _MODEL})
-            if not is_sqlite:  # as autovacuum does; hilum never asks SQLite to
+        for first in range(_PATTERNS, rows, _AT_ONCE):  # a statement may take 5 s
+            with database.writing() as connection:
+                last = min(first + _AT_ONCE, rows) - 1
+                connection.execute(text(copy), {"first": first, "last": last, "model": _MODEL})
+        if not is_sqlite:  # as autovacuum does; hilum never asks SQLite to
+            with database.writing() as connection:
                 connection.execute(text("ANALYZE predictions"))
     return time.monotonic() - started_at
 
