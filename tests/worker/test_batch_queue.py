@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -59,8 +62,12 @@ def _environment(places: StatePlaces) -> dict[str, str]:
 
 def _scorers() -> list[psutil.Process]:
     """The processes that score, as far as they run."""
-    children = psutil.Process(os.getpid()).children()
-    return [child for child in children if "hilum.worker.batches" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process(os.getpid()).children():
+        with contextlib.suppress(psutil.Error):  # it may be ending
+            if "hilum.worker.batches" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def _images(count: int) -> list[NewImage]:
@@ -94,22 +101,23 @@ def test_two_processes_share_a_batch_and_each_image_is_scored_once_whoever_is_ki
 
 
 def test_what_a_lost_machine_had_begun_goes_to_another(places: StatePlaces, batches: Batches) -> None:
-    environment = _environment(places)
-    batch = batches.add(_images(64))
-    lost = open_batch_supervisor(places, environment)
-    lost.start()
+    batch = batches.add(_images(_IMAGES))
+    command = [sys.executable, "-c", "from hilum.cli import main; main()", "worker", "--only", "batches"]
+    lost = subprocess.Popen(command, env=os.environ | _environment(places))
     for now in batches.wait(str(batch.id), every_s=0.02):
         if now.n_answered:
             break
-    lost._closing.set()  # whoever would start another process is gone too
-    for scorer in _scorers():
-        scorer.kill()
-    lost.close()
+    children = psutil.Process(lost.pid).children(recursive=True)
+    lost.kill()  # so that nobody says goodbye, or starts another process
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    lost.wait()
     assert batches.find(str(batch.id)).status == BatchStatus.RUNNING
-    with closing(open_batch_supervisor(places, environment)) as other:
+    with closing(open_batch_supervisor(places, _environment(places))) as other:
         other.start()
         *_, ended = batches.wait(str(batch.id))
-    assert (ended.status, ended.n_answered + ended.n_refused) == (BatchStatus.DONE, 64)
+    assert (ended.status, ended.n_answered + ended.n_refused) == (BatchStatus.DONE, _IMAGES)
 
 
 def test_what_a_stopped_worker_had_begun_goes_to_another_at_once(places: StatePlaces, batches: Batches) -> None:
