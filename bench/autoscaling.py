@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measured |= {"ready_s": options.ready_s}
     kind = PodKind(measured["services_s"], start_s=measured["ready_s"] + _OTHER_START_S)
     load = Load(round(2 * kind.threads * _UTILISATION / fmean(kind.services_s), 1))
+    if options.check:
+        return _check(options, about, measured, load, kind)
     grid = list(_grid())
     with ProcessPoolExecutor(machine.usable_cores()) as pool:
         rows = list(pool.map(partial(_simulated, load, kind, options.seeds), grid))
@@ -53,6 +55,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kept = results | {"grid": len(rows), "machine": about}
     options.result.write_text(json.dumps(kept, indent=1) + "\n")
     return 0
+
+
+def _check(
+    options: argparse.Namespace, about: dict[str, Any], measured: dict[str, Any], load: Load, kind: PodKind
+) -> int:
+    """Simulates the settings that were chosen earlier with another measurement, and adds that to their file."""
+    kept = json.loads(options.result.read_text())
+    found = _simulated(load, kind, options.seeds, _settings_of(kept["chosen"]))
+    told = {name: value for name, value in measured.items() if name != "services_s"}
+    checked = {"measured": told, "load": asdict(load), "seeds": options.seeds, "outcome": _without_settings(found)}
+    report("autoscaling-check", about, checked, _table([found], found, load, kind), options.out)
+    options.result.write_text(json.dumps(kept | {"checked": checked | {"machine": about}}, indent=1) + "\n")
+    return 0
+
+
+def _settings_of(kept: dict[str, Any]) -> Settings:
+    """Settings as they were written."""
+
+    def rules(side: dict[str, Any]) -> Rules:
+        return Rules(side["window_s"], tuple(Policy(**policy) for policy in side["policies"]))
+
+    return Settings(**(kept | {"up": rules(kept["up"]), "down": rules(kept["down"])}))
 
 
 def _simulated(load: Load, kind: PodKind, seeds: int, settings: Settings) -> dict[str, Any]:
@@ -147,7 +171,7 @@ def _table(rows: Sequence[dict[str, Any]], chosen: dict[str, Any], load: Load, k
             one["cpu_percent"], one["under_way"] or "-", one["up"]["policies"][0]["value"], one["up"]["window_s"],
             one["down"]["window_s"], row["over_s"], row["refused_percent"], row["pod_minutes"], row["most_pods"],
         )
-        for row in (*ordered[:8], *ordered[-3:])
+        for row in (*ordered[:8], *ordered[8:][-3:])
         for one in [row["settings"]]
     ]  # fmt: skip
     return (
@@ -161,6 +185,7 @@ def _table(rows: Sequence[dict[str, Any]], chosen: dict[str, Any], load: Load, k
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.autoscaling", description=__doc__)
     parser.add_argument("--again", type=Path, help="JSON file of an earlier run: take its measurement")
+    parser.add_argument("--check", action="store_true", help="simulate the settings chosen earlier only")
     parser.add_argument("--ready-s", type=float, help="start to ready, where this machine is too busy to measure it")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--result", type=Path, default=RESULT, help="where the choice is written")
