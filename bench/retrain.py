@@ -7,6 +7,7 @@ import asyncio
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ _UPLOADS = 200
 """As mirrored slices of each class that no check takes for a copy."""
 
 _WINDOW_S = 10.0
+_FEATURES = "features"
 _ENDED = {"promoted", "awaiting-approval", "refused", "failed", "cancelled"}
 
 
@@ -38,10 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about = machine.description()
     files = loop.answered_files(machine.test_files(machine.data_folder()), None)
     requests = [predict_request(file) for file in files]
-    with TemporaryDirectory(prefix="hilum-bench-retrain-") as folder:
-        home = Path(folder) / "home"
+    with TemporaryDirectory(prefix="hilum-bench-retrain-") as scratch:
+        folder = options.folder or Path(scratch)
+        home = folder / "home"
         environment = {"HILUM_HOME": str(home), "HILUM_PROMOTION": "manual", "HILUM_HISTORY": "true"}
-        _fill(Path(folder), environment)
+        if not home.exists():
+            _fill(folder, environment)
+        shutil.rmtree(home / _FEATURES, ignore_errors=True)
         with Server(None, environment) as server:
             _when_registered(server.port)
             _run(server.port)
@@ -50,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             alone = _newest(server.port)
             capacity = wrk.run(server.port, files, connections=16, seconds=5).requests_per_s
             idle = _latencies(server.port, requests, capacity / 2, options.seconds)
+            shutil.rmtree(home / _FEATURES)  # so that this run computes everything too
             _run(server.port)
             busy: list[float] = []
             while _newest(server.port)["status"] not in _ENDED:
@@ -138,6 +144,7 @@ def _seconds(run: dict[str, Any]) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.retrain", description=__doc__)
     parser.add_argument("--seconds", type=float, default=30, help="of load without a run, before and after it")
+    parser.add_argument("--folder", type=Path, help="for its state, filled where it is new, and kept")
     parser.add_argument("--out", type=Path, help="JSON file; by default one in bench/results")
     return parser
 

@@ -37,6 +37,13 @@ _WATCHES_ITS_PARENT = (
 )
 
 
+_TELLS_ITS_PLACE = (
+    "import os, pathlib, time\n"
+    "pathlib.Path(FILE).write_text(f'{os.getsid(0)} {os.getpgid(0)} {os.getpid()}')\n"
+    "time.sleep(600)"
+)
+
+
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits as long as in earnest."""
@@ -160,3 +167,14 @@ def test_the_process_of_a_run_ends_with_its_supervisor(queued: Database, tmp_pat
     supervisor.kill()
     supervisor.wait(10)
     _wait(lambda: not _is_alive(int(file.read_text())))
+
+
+def test_the_process_heeds_its_priority_and_not_the_keyboard(queued: Database, tmp_path: Path) -> None:
+    file = tmp_path / "place"
+    supervisor = _supervisor(queued, _TELLS_ITS_PLACE, file)
+    supervisor.start()
+    _wait(lambda: file.exists() and len(file.read_text().split()) == 3)
+    supervisor.close()
+    session, group, process = map(int, file.read_text().split())
+    assert session == os.getsid(0), "Linux heeds priorities within a session (its autogroup)"
+    assert group == process, "Ctrl-C goes to the server's process group"

@@ -115,7 +115,7 @@ class Supervisor:
             [*self._command, str(run.id), self.name],
             env=os.environ | self._environment,
             stdin=subprocess.PIPE,  # it ends when this closes, as it does however this process ends
-            start_new_session=True,
+            process_group=0,  # spares it Ctrl-C; in a session of its own Linux would not heed its low priority
         )
         try:
             self._watch(run, process)
