@@ -32,7 +32,18 @@ _CONFIG = {
     # What a schema cannot say: a cursor is what a page named, and a label may be left out where a zip has folders.
     "operations": [
         {"include-path": path, "checks": {"positive_data_acceptance": {"expected-statuses": _BY_DESIGN}}}
-        for path in ("/predictions", "/dataset/images", "/training-runs", "/upload-data")
+        for path in ("/dataset/images", "/training-runs", "/upload-data", "/batches")
+    ]
+    # In a query everything is text: a null, sent for a class that may be any text, is the class "null".
+    + [
+        {
+            "include-path": path,
+            "checks": {
+                "positive_data_acceptance": {"expected-statuses": _BY_DESIGN},
+                "negative_data_rejection": {"expected-statuses": ["200", "4xx"]},
+            },
+        }
+        for path in ("/predictions", "/predictions.csv")
     ],
     "checks": {
         # A server without a training worker says so: 503 is in its description.
