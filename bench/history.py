@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,9 +12,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tests.postgresql_server import find_binaries, postgresql_server
+
 from bench import machine, wrk
 from bench.figures import report, spread, table
 from bench.server import Server
+from bench.topology import run_command
 
 _WITHOUT = "no history"
 _LEAST_SHARE = 0.85
@@ -36,11 +40,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrk.check_installed()
     about = machine.description()
     files = machine.test_files(machine.data_folder())
-    found = _measure(_ways(options.postgresql), files, options)
+    with ExitStack() as stack:
+        found = _measure(_ways(_new_database(stack)), files, options)
     results = _summarised(found) | {"settings": {"rounds": options.rounds, "seconds": options.seconds}}
     report("history", about, results, _table(results), options.out)
     judged = (results["ways"][name]["share_of_throughput"]["median"] for name in _JUDGED if name in results["ways"])
     return 1 if min(judged) < _LEAST_SHARE else 0
+
+
+def _new_database(stack: ExitStack) -> str | None:
+    """The address of an empty database on a PostgreSQL server that runs until `stack` ends; None without PostgreSQL."""
+    binaries = find_binaries()
+    if binaries is None:
+        return None
+    url = stack.enter_context(stack.enter_context(postgresql_server(binaries)).database())
+    run_command(os.environ | {"HILUM_DATABASE_URL": url}, "db", "upgrade")
+    return url
 
 
 def _ways(postgresql: str | None) -> dict[str, dict[str, str]]:
@@ -129,7 +144,6 @@ def _table(results: dict[str, Any]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.history", description=__doc__)
     parser.add_argument("--model", type=Path, help="bundle to serve; by default the reference model")
-    parser.add_argument("--postgresql", help="address of an empty, migrated PostgreSQL database to measure too")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=8, help="of each measurement in a round")
     parser.add_argument("--connections", type=int, default=8)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pg8000.dbapi
+import psycopg
 
 USER = "hilum"
 
@@ -41,7 +41,7 @@ class PostgresqlServer:
         for _ in range(400):
             try:
                 self.run("SELECT 1", "postgres")
-            except (pg8000.dbapi.Error, OSError):
+            except psycopg.Error:
                 time.sleep(0.05)
             else:
                 return
@@ -56,14 +56,9 @@ class PostgresqlServer:
 
     def run(self, statement: str, database: str) -> None:
         """Runs one statement outside of a transaction."""
-        connection = pg8000.dbapi.connect(
-            user=USER, password=self.password, host="127.0.0.1", port=self.port, database=database, timeout=5
-        )
-        try:
-            connection.autocommit = True
-            connection.cursor().execute(statement)
-        finally:
-            connection.close()
+        address = {"host": "127.0.0.1", "port": self.port, "user": USER, "password": self.password}
+        with psycopg.connect(**address, dbname=database, connect_timeout=5, autocommit=True) as connection:
+            connection.execute(statement)
 
     @contextmanager
     def database(self) -> Iterator[str]:

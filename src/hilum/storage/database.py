@@ -45,7 +45,7 @@ def parse_url(url: str) -> URL:
         if not parsed.database or parsed.database == ":memory:":
             raise DatabaseUnsupported("a database in memory forgets everything; name a file: sqlite:///FILE")
         return parsed.set(drivername="sqlite")
-    return parsed.set(drivername="postgresql+pg8000")
+    return parsed.set(drivername="postgresql+psycopg")
 
 
 def sqlite_url(file: Path) -> str:
@@ -116,8 +116,7 @@ class Database:
 def _reason(error: SQLAlchemyError | OSError) -> str:
     """The driver's words, without the statement and its values, which can be long and private."""
     original = getattr(error, "orig", None) or error
-    fields = original.args[0] if original.args else original
-    words = fields.get("M", "") if isinstance(fields, dict) else str(fields)
+    words = str(original)
     return words.splitlines()[0][:200] if words else type(original).__name__
 
 
@@ -140,13 +139,20 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
-        connect_args={"timeout": _TIMEOUT_S},
+        connect_args={"connect_timeout": _TIMEOUT_S, "tcp_user_timeout": _TIMEOUT_S * 1000},
         pool_size=_POOL,
         pool_timeout=_TIMEOUT_S,
         pool_pre_ping=True,
     )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: Any) -> None:
+        connection.execute(f"SET statement_timeout = '{_TIMEOUT_S}s'")
+        connection.commit()
+
+    return engine
 
 
 def ping(database: Database) -> None:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Select,
     delete,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -98,12 +97,7 @@ def find_provenance(connection: Connection, digest: str) -> dict[str, Any] | Non
 
 def add(connection: Connection, predictions: Sequence[StoredPrediction]) -> None:
     """Adds predictions whose provenance is kept."""
-    rows = [{name: getattr(prediction, name) for name in _NAMES} for prediction in predictions]
-    if connection.dialect.name == "sqlite":
-        connection.execute(_ADD, rows)
-        return
-    for start in range(0, len(rows), _AT_ONCE):  # a statement a row would cost a round trip each
-        connection.execute(insert(PredictionRow).values(rows[start : start + _AT_ONCE]))
+    connection.execute(_ADD, [{name: getattr(prediction, name) for name in _NAMES} for prediction in predictions])
 
 
 def find(connection: Connection, prediction_id: uuid.UUID) -> StoredPrediction | None:

@@ -84,6 +84,7 @@ def _migrate(database: Database, step: Callable[[Config], None]) -> str | None:
     try:
         with database.writing() as connection:
             if not database.is_sqlite:
+                connection.execute(text("SET LOCAL statement_timeout = 0"))  # an index over many rows takes long
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             config.attributes["connection"] = connection
             step(config)
