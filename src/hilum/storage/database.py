@@ -22,6 +22,9 @@ _TIMEOUT_S = 5
 _POOL = 5
 _WRITES = "hilum_writes"
 
+COUNTED = {"preserve_rowcount": True}
+"""Execution options of an insert whose count of rows is asked for; SQLAlchemy keeps no such count by itself."""
+
 
 def parse_url(url: str) -> URL:
     """Reads a database's address and chooses its driver.

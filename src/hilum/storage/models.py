@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hilum.storage.database import COUNTED
 from hilum.storage.model_tables import AliasRow, ModelRow
 
 
@@ -56,7 +57,7 @@ def add(connection: Connection, model: ModelRecord) -> bool:
     """Adds a model; False where one of this version is there."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(ModelRow).values(asdict(model))
-    return connection.execute(statement.on_conflict_do_nothing()).rowcount > 0
+    return connection.execute(statement.on_conflict_do_nothing(), execution_options=COUNTED).rowcount > 0
 
 
 def find(connection: Connection, version: str) -> ModelRecord | None:
@@ -109,7 +110,8 @@ def point_first(connection: Connection, alias: Alias) -> bool:
     """Makes an alias point somewhere unless it does already; False where it does."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = asdict(alias) | {"earlier": list(alias.earlier)}
-    return connection.execute(dialect.insert(AliasRow).values(values).on_conflict_do_nothing()).rowcount > 0
+    statement = dialect.insert(AliasRow).values(values).on_conflict_do_nothing()
+    return connection.execute(statement, execution_options=COUNTED).rowcount > 0
 
 
 def unpoint(connection: Connection, name: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hilum.storage.database import COUNTED
 from hilum.storage.training_tables import TrainingRunRow, TrainingWorkerRow
 
 ACTIVE = 1
@@ -60,7 +61,8 @@ def add(connection: Connection, run: StoredRun) -> bool:
     """Adds a run; False where another one is active, which the database itself sees to."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(TrainingRunRow).values(asdict(run))
-    return connection.execute(statement.on_conflict_do_nothing(index_elements=["active_slot"])).rowcount == 1
+    unless_active = statement.on_conflict_do_nothing(index_elements=["active_slot"])
+    return connection.execute(unless_active, execution_options=COUNTED).rowcount == 1
 
 
 def find(connection: Connection, run_id: uuid.UUID) -> StoredRun | None:
