@@ -113,6 +113,7 @@ async function offerClasses() {
     const own = asked.get(id);
     const all = own && !names.includes(own) ? [...names, own] : names;
     element(id).append(...all.map(option));
+    element(id).value = own ?? "";
   }
 }
 
@@ -132,7 +133,7 @@ element("filters").addEventListener("reset", () => setTimeout(startOver));
 element("older").addEventListener("click", () => turnPage(next));
 element("newer").addEventListener("click", () => turnPage(null));
 
+recall(); // before anything is awaited: what a person types meanwhile stays
 await offerClasses();
-recall();
 remember();
 show();
