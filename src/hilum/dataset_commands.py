@@ -1,4 +1,4 @@
-"""`hilum dataset add`: labelled images into the store. Thin like the command line it belongs to."""
+"""`hilum dataset` and `hilum audit`: labelled images read, examined and stored. Thin like the command line."""
 
 from __future__ import annotations
 
@@ -9,14 +9,85 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hilum.command_inputs import imported, scan_of, settings_of, training_packages
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hilum.dataset.importer import GroupsBy
     from hilum.services.image_reading import IncomingFile
     from hilum.settings import Settings
 
 
-@click.command("add")
+@click.command()
+@click.argument("data")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for audit.html, audit.json and pictures.")
+@click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON instead of text.")
+@click.option(
+    "--probe/--no-probe",
+    default=True,
+    show_default=True,
+    help="Measure shortcuts and what the findings do to a score (needs the training packages).",
+)
+def audit(data: str, out: Path | None, *, as_json: bool, probe: bool) -> None:
+    """Find copies, leaks, conflicts and shortcuts in a data set, and say what they do to a score.
+
+    \b
+    Examples:
+      hilum audit path/to/dataset
+      hilum audit path/to/dataset --out audit
+    """
+    from hilum.dataset.audit.auditing import audit as audit_scan
+    from hilum.dataset.audit.report import write_report
+    from hilum.terminal import TerminalProgress, print_audit
+
+    with TerminalProgress() as progress:
+        scan = scan_of(data, progress)
+        with training_packages():
+            found = audit_scan(scan, with_probe=probe, progress=progress)
+    if as_json:
+        click.echo(json.dumps(found.to_dict()))
+    else:
+        print_audit(found)
+    if out:
+        click.echo(f"written to {write_report(found, scan.manifest.root, out)}", err=True)
+
+
+@click.group()
+def dataset() -> None:
+    """Read labelled data sets."""
+
+
+@dataset.command("import")
+@click.argument("source")
+@click.option("--out", type=click.Path(path_type=Path), help="Manifest to write [HILUM_HOME/datasets/NAME.json].")
+@click.option(
+    "--groups",
+    type=click.Choice(["near-copies", "series", "given"]),
+    default="near-copies",
+    show_default=True,
+    help="What makes a group: near copies, also series named in file names, or only what groups.csv says.",
+)
+def dataset_import(source: str, out: Path | None, groups: GroupsBy) -> None:
+    """Read a folder, a zip or kaggle:OWNER/NAME and write its manifest.
+
+    \b
+    Layouts: train|valid|test/<class>/… or <class>/… ; groups.csv (path,group) may name patients.
+    Examples:
+      hilum dataset import path/to/dataset
+      hilum dataset import kaggle:mohamedhanyyy/chest-ctscan-images
+    """
+    from hilum.terminal import print_dataset
+
+    manifest = imported(source, groups)
+    out = out or settings_of().home / "datasets" / f"{manifest.source}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    manifest.save(out)
+    print_dataset(manifest)
+    click.echo(f"manifest written to {out}", err=True)
+
+
+@dataset.command("add")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--label", help="Class of every file, whatever its folder.")
 @click.option("--group", help="Patient or series of every file; else groups.csv may name them.")
