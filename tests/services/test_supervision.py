@@ -31,9 +31,9 @@ _DIES = "import os; os.kill(os.getpid(), 9)"
 _HANGS = "import os, pathlib, time; pathlib.Path(FILE).write_text(str(os.getpid())); time.sleep(600)"
 _WATCHES_ITS_PARENT = (
     "import os, pathlib, threading\n"
-    "from hilum.worker.__main__ import _end_with_supervisor\n"
+    "from hilum.worker.__main__ import end_with_supervisor\n"
     "pathlib.Path(FILE).write_text(str(os.getpid()))\n"
-    "_end_with_supervisor()"
+    "end_with_supervisor()"
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -178,3 +179,8 @@ class DatasetDesk:
         except StorageInvalid as error:
             log.warning("the labelled images cannot be reached", extra={"reason": error.detail})
             raise DatasetUnavailable("the labelled images do not answer at present; try again in a moment") from error
+        except OSError as error:  # a scratch file: no room for it, or no file descriptor is left
+            log.warning("labelled images cannot be worked on", extra={"reason": str(error)})
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise DatasetFull("there is no room for labelled images; nothing of this upload is kept") from error
+            raise DatasetUnavailable("the system gives no more files at present; try again in a moment") from error
