@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,7 @@ def predict(
     for file in files:
         try:
             prediction = predictor.predict(read_input(file), name=file.name, similar=similar)
-            rows.append({"file": str(file), **_as_json(prediction)})
+            rows.append({"file": str(file), **prediction.to_dict()})
             if explain:
                 _write_heat_map(prediction, explain)
         except InputRejected as error:
@@ -74,20 +73,6 @@ def predict(
     if sr and not worst:
         write_slice_report(files[0], predictor, sr)
     sys.exit(worst)
-
-
-def _as_json(prediction: Prediction) -> dict[str, Any]:
-    return {
-        "predicted_class": prediction.predicted_class,
-        "probabilities": prediction.probabilities,
-        "cancer_probability": prediction.cancer_probability,
-        "decision": prediction.decision,
-        "prediction_set": list(prediction.prediction_set),
-        "warnings": list(prediction.warnings),
-        "model_version": prediction.model_version,
-        "training_match": prediction.training_match,
-        **({} if prediction.look_alikes is None else {"look_alikes": [asdict(one) for one in prediction.look_alikes]}),
-    }
 
 
 def _refusal(error: InputRejected) -> dict[str, Any]:

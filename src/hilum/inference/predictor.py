@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,20 @@ class Prediction:
     look_alikes: tuple[LookAlike, ...] | None = None
     image_sha256: str = ""
     statistics: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is said of the slice, in JSON's types; pictures and features are not."""
+        return {
+            "predicted_class": self.predicted_class,
+            "probabilities": self.probabilities,
+            "cancer_probability": self.cancer_probability,
+            "decision": self.decision,
+            "prediction_set": list(self.prediction_set),
+            "warnings": list(self.warnings),
+            "model_version": self.model_version,
+            "training_match": self.training_match,
+            **({} if self.look_alikes is None else {"look_alikes": [asdict(one) for one in self.look_alikes]}),
+        }
 
 
 @dataclass(frozen=True)

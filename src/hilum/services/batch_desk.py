@@ -19,6 +19,7 @@ from hilum.services.batches import Batches, StoredBatch
 from hilum.services.bundle_store import BUNDLES
 from hilum.services.registry import Registry
 from hilum.services.state import StatePlaces
+from hilum.services.watching import Watchers
 
 Found = TypeVar("Found")
 
@@ -26,10 +27,6 @@ log = logging.getLogger(__name__)
 
 SCORER = (sys.executable, "-m", "hilum.worker.batches")
 _READERS = 2
-_WATCH_S = 1.0
-_WATCHERS = 64
-"""Streams of a batch's progress at once; each keeps a connection open, of which the server has a limited number."""
-
 _SWEEP_S = 3600.0
 
 
@@ -53,7 +50,7 @@ class BatchesDesk:
         self.caps = caps or BatchCaps()
         self._retention_days = retention_days
         self._is_taking = False
-        self._n_watchers = 0
+        self._watchers = Watchers("batches")
         self._closing = threading.Event()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="hilum-batches-read")
         self._taker = ThreadPoolExecutor(1, thread_name_prefix="hilum-batches-take")
@@ -65,10 +62,11 @@ class BatchesDesk:
 
     def end_streams(self) -> None:
         """Ends every `watch`: whoever watches asks another server, or this one once it runs again."""
-        self._closing.set()
+        self._watchers.end()
 
     def close(self) -> None:
         """Ends what is under way and closes the connections."""
+        self.end_streams()
         self._closing.set()
         self._taker.shutdown(wait=True)
         self._readers.shutdown(wait=True)
@@ -107,7 +105,7 @@ class BatchesDesk:
         """
         return await self._run(self._readers, lambda: question(self.batches))
 
-    async def watch(self, batch_id: str) -> AsyncIterator[StoredBatch]:
+    def watch(self, batch_id: str) -> AsyncIterator[StoredBatch]:
         """A batch each time it has changed, from now until it has ended or the server stops.
 
         Raises:
@@ -115,21 +113,10 @@ class BatchesDesk:
             Overloaded: too many watch already.
             BatchUnavailable: the state does not answer.
         """
-        if self._n_watchers >= _WATCHERS:
-            raise Overloaded("too many watch batches already", limit=_WATCHERS, actual=self._n_watchers + 1)
-        self._n_watchers += 1
-        try:
-            last: StoredBatch | None = None
-            while not self._closing.is_set():
-                batch = await self.ask(lambda batches: batches.find(batch_id))
-                if batch != last:
-                    last = batch
-                    yield batch
-                if not BatchStatus(batch.status).is_active:
-                    return
-                await asyncio.sleep(_WATCH_S)
-        finally:
-            self._n_watchers -= 1
+        return self._watchers.follow(
+            lambda: self.ask(lambda batches: batches.find(batch_id)),
+            is_active=lambda batch: BatchStatus(batch.status).is_active,
+        )
 
     def _sweep_hourly(self) -> None:
         while not self._closing.wait(_SWEEP_S):

@@ -29,7 +29,6 @@ from hilum.errors import (
     StorageInvalid,
 )
 from hilum.imaging.decode import Decode
-from hilum.inference.predictor import Prediction
 from hilum.services.batch_packs import kind_of, unpack
 from hilum.services.batch_rules import BatchStatus
 from hilum.services.batches import remove_packs
@@ -217,7 +216,7 @@ class ChunkScorer:
         except Exception:
             log.exception("scoring an image of a batch failed")
             return _result(work, place, _problem(BatchItemFailed("scoring failed; the worker's log says how")))
-        return _result(work, place, _answer(prediction))
+        return _result(work, place, prediction.to_dict())
 
     def _kept(self, digest: str | None) -> bytes:
         if digest is None:
@@ -240,16 +239,3 @@ def _problem(error: HilumError) -> dict[str, Any]:
     told = {"code": error.code, "title": error.title, "status": error.status, "detail": error.detail[:500]}
     more = {"limit": error.limit, "actual": error.actual, "reasons": list(getattr(error, "reasons", ())) or None}
     return told | {name: value for name, value in more.items() if value is not None}
-
-
-def _answer(prediction: Prediction) -> dict[str, Any]:
-    return {
-        "predicted_class": prediction.predicted_class,
-        "probabilities": prediction.probabilities,
-        "cancer_probability": prediction.cancer_probability,
-        "decision": prediction.decision,
-        "prediction_set": list(prediction.prediction_set),
-        "warnings": list(prediction.warnings),
-        "model_version": prediction.model_version,
-        "training_match": prediction.training_match,
-    }

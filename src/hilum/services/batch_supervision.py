@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from hilum.errors import StorageInvalid
+from hilum.services.child_process import start_child
 from hilum.storage import batch_results, batches
 from hilum.storage.database import Database
 
@@ -78,12 +79,7 @@ class BatchSupervisor:
 
     def _attend(self) -> bool:
         """Starts the process that scores and stays with it until it ends; whether it died."""
-        process = subprocess.Popen(
-            [*self._command, self.name],
-            env=os.environ | self._environment,
-            stdin=subprocess.PIPE,  # it ends when this closes, as it does however this process ends
-            start_new_session=True,
-        )
+        process = start_child([*self._command, self.name], self._environment)
         try:
             while process.poll() is None and not self._closing.is_set():
                 self._closing.wait(0.2)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from hilum.errors import Overloaded, RetrainInProgress, RunNotAwaiting, RunNotFound, StorageInvalid, TrainingUnavailable
+from hilum.errors import RetrainInProgress, RunNotAwaiting, RunNotFound, StorageInvalid, TrainingUnavailable
 from hilum.services import audit_log as audit
 from hilum.services.registry import CHALLENGED, CHALLENGER
 from hilum.services.run_rules import Champion, Mode, Policy, RunStatus, Snapshots, check_sufficient
+from hilum.services.watching import Watchers
 from hilum.storage import models, training_runs
 from hilum.storage.audit_chain import NewEvent
 from hilum.storage.audit_log import append
@@ -30,9 +31,6 @@ log = logging.getLogger(__name__)
 
 _THREADS = 2
 _DECLINED = "a person declined it"
-_WATCH_S = 1.0
-_WATCHERS = 64
-"""Streams of a run's changes at once; each keeps a connection open, of which the server has a limited number."""
 
 
 @dataclass(frozen=True)
@@ -85,19 +83,18 @@ class Retraining:
         self._is_audited = is_audited
         self._one_at_a_time = threading.Lock()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="hilum-retraining")
-        self._closing = threading.Event()
-        self._n_watchers = 0
+        self._watchers = Watchers("training runs")
 
     def start(self) -> None:
         """Nothing needs to be started."""
 
     def end_streams(self) -> None:
         """Ends every `watch`: whoever watches asks another server, or this one once it runs again."""
-        self._closing.set()
+        self._watchers.end()
 
     def close(self) -> None:
         """Ends the streams, and closes the connections."""
-        self._closing.set()
+        self.end_streams()
         self._pool.shutdown(wait=True)
         self._database.close()
 
@@ -216,7 +213,7 @@ class Retraining:
                 append(connection, events)
             return run
 
-    async def watch(self, run_id: str) -> AsyncIterator[StoredRun]:
+    def watch(self, run_id: str) -> AsyncIterator[StoredRun]:
         """A run each time it has changed, from now until it has ended or the server stops.
 
         Raises:
@@ -224,21 +221,9 @@ class Retraining:
             Overloaded: too many watch already.
             TrainingUnavailable: the database does not answer.
         """
-        if self._n_watchers >= _WATCHERS:
-            raise Overloaded("too many watch training runs already", limit=_WATCHERS, actual=self._n_watchers + 1)
-        self._n_watchers += 1
-        try:
-            last: StoredRun | None = None
-            while not self._closing.is_set():
-                run = await self.find(run_id)
-                if _shown(run) != (_shown(last) if last else None):
-                    last = run
-                    yield run
-                if not RunStatus(run.status).is_active:
-                    return
-                await asyncio.sleep(_WATCH_S)
-        finally:
-            self._n_watchers -= 1
+        return self._watchers.follow(
+            lambda: self.find(run_id), is_active=lambda run: RunStatus(run.status).is_active, shown=_shown
+        )
 
     async def _do(self, work: Callable[[], Found]) -> Found:
         try:

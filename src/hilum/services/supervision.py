@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from hilum.errors import StorageInvalid
+from hilum.services.child_process import start_child
 from hilum.services.run_rules import RunStatus
 from hilum.storage import training_runs
 from hilum.storage.database import Database
@@ -111,12 +112,7 @@ class Supervisor:
             self._end(run, RunStatus.FAILED, f"its process died {MOST_ATTEMPTS} times, {self._last_death}")
             return
         log.info("a training run begins", extra={"reason": f"{run.id}, attempt {run.n_attempts}"})
-        process = subprocess.Popen(
-            [*self._command, str(run.id), self.name],
-            env=os.environ | self._environment,
-            stdin=subprocess.PIPE,  # it ends when this closes, as it does however this process ends
-            process_group=0,  # spares it Ctrl-C; in a session of its own Linux would not heed its low priority
-        )
+        process = start_child([*self._command, str(run.id), self.name], self._environment)
         try:
             self._watch(run, process)
         finally:

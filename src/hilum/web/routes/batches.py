@@ -22,6 +22,7 @@ from hilum.web.batch_schemas import BatchForm, BatchRequest, QueuedBatchAnswer, 
 from hilum.web.bodies import parsed
 from hilum.web.cursors import cursor_of, place_of
 from hilum.web.dependencies import ContextDep
+from hilum.web.event_stream import STREAM, event_stream
 from hilum.web.refusals import RequestInvalid
 from hilum.web.result_files import json_lines, result_answer, results_csv, results_header
 from hilum.web.routes.openapi import also_as, form_body, json_body, problems
@@ -32,8 +33,6 @@ router = APIRouter(tags=["batches"])
 _LAST_INDEX = 2**31 - 1
 _ENOUGH = 0.02
 """The share that must be done before the time left can be told."""
-
-_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
 
 _LINES = also_as("application/x-ndjson")
 
@@ -103,18 +102,10 @@ async def show_batch(batch_id: str, desk: DeskDep) -> QueuedBatchAnswer:
     return _answer(await desk.ask(lambda batches: batches.find(batch_id)))
 
 
-@router.get("/batches/{batch_id}/events", response_class=Response, responses=_STREAM | problems(404, 503))
+@router.get("/batches/{batch_id}/events", response_class=Response, responses=STREAM | problems(404, 503))
 async def watch_batch(batch_id: str, desk: DeskDep) -> Response:
     """Streams a batch's progress as server-sent events (`event: batch`), until it has ended or the server stops."""
-    changes = desk.watch(batch_id)
-    first = await anext(changes)  # so that a batch that is not there is a problem and not an empty stream
-
-    async def events() -> AsyncIterator[str]:
-        yield _event(first)
-        async for batch in changes:
-            yield _event(batch)
-
-    return StreamingResponse(events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    return await event_stream("batch", desk.watch(batch_id), _answer)
 
 
 @router.get("/batches/{batch_id}/results", responses=problems(404, 422, 503))
@@ -234,7 +225,3 @@ def _seconds_left(batch: StoredBatch, scored: int) -> float | None:
         return None
     since = (datetime.now(UTC) - batch.started_at).total_seconds()
     return round(since / scored * (batch.n_items - scored), 1) if scored else None
-
-
-def _event(batch: StoredBatch) -> str:
-    return f"event: batch\ndata: {_answer(batch).model_dump_json()}\n\n"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from hilum.errors import RetrainInProgress, TrainingUnavailable
 from hilum.services.retraining import Retraining, RunRequest, StoredRun
@@ -15,13 +14,12 @@ from hilum.web.auth import actor_of
 from hilum.web.bodies import optional_json, parsed
 from hilum.web.cursors import cursor_of, place_of
 from hilum.web.dependencies import ContextDep
+from hilum.web.event_stream import STREAM, event_stream
 from hilum.web.problems import problem_response, request_id_of
 from hilum.web.routes.openapi import json_body, problems
 from hilum.web.run_schemas import EpochAnswer, RetrainRequest, RunAnswer, RunPage
 
 router = APIRouter(tags=["training"])
-
-_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
 
 
 async def _retraining(context: ContextDep) -> Retraining:
@@ -76,18 +74,10 @@ async def show_run(run_id: str, retraining: RetrainingDep) -> RunAnswer:
     return run_answer(await retraining.find(run_id))
 
 
-@router.get("/training-runs/{run_id}/events", response_class=Response, responses=_STREAM | problems(404, 503))
+@router.get("/training-runs/{run_id}/events", response_class=Response, responses=STREAM | problems(404, 503))
 async def watch_run(run_id: str, retraining: RetrainingDep) -> Response:
     """Streams a run's changes as server-sent events (`event: run`), until it has ended or the server stops."""
-    changes = retraining.watch(run_id)
-    first = await anext(changes)  # so that a run that is not there is a problem and not an empty stream
-
-    async def events() -> AsyncIterator[str]:
-        yield _event(first)
-        async for run in changes:
-            yield _event(run)
-
-    return StreamingResponse(events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    return await event_stream("run", retraining.watch(run_id), run_answer)
 
 
 @router.post("/training-runs/{run_id}/cancel", status_code=202, responses=problems(404, 503))
@@ -125,7 +115,3 @@ def run_answer(run: StoredRun) -> RunAnswer:
         report=run.report,
         failure=run.failure,
     )
-
-
-def _event(run: StoredRun) -> str:
-    return f"event: run\ndata: {run_answer(run).model_dump_json()}\n\n"

@@ -13,7 +13,7 @@ export function figureCard(label, figure, written) {
 /** A figure as text, its interval beneath. */
 export function figureCell(figure, written) {
   const { value } = figure ?? {};
-  return make("td", { text: typeof value === "number" ? written(value) : "undefined" },
+  return make("td", { text: typeof value === "number" ? written(value) : "not measured" },
     hasInterval(figure ?? {}) ? interval("span", figure, written) : null);
 }
 
