@@ -66,6 +66,7 @@ def _cancelled(trial: Trial, mode: str, stage: str, later_s: float) -> tuple[str
     status = trial.newest()["status"]
     if status != "cancelled":
         raise SystemExit(f"the run is {status}, not cancelled")
+    print(f"{mode}, {stage}: cancelled after {took_s:.1f} s", file=sys.stderr, flush=True)
     return mode, stage, run["stage"] or "queued", round(took_s, 2)
 
 
