@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
+from canaries import CANARY, CANARY_FILES, canary_dicom
+from dicom_files import dicom
 from hilum.errors import ArchiveNoUsableImages, ArchiveTooManyFiles, BatchActive, BatchNotFound, DatasetNotFound
-from hilum.imaging.decode import decode
+from hilum.imaging.decode import CtSlice, decode
 from hilum.imaging.phantoms import draw_phantom
 from hilum.inference.predictor import Predictor
 from hilum.services import batch_packs
@@ -30,6 +33,7 @@ from hilum.storage import predictions
 from hilum.storage.blobs import Blobs, folder_url, open_blobs
 from hilum.storage.database import Database
 from hilum.storage.schema import upgrade
+from raster_files import tiff
 from zip_files import pack
 
 
@@ -247,11 +251,40 @@ def test_what_was_broken_off_while_it_was_received_goes_with_its_bytes(bench: Be
     assert [path.parent.parent.name for path in bench.packs()] == [str(whole.id)]
 
 
+def _as_sent(data: bytes, **_: object) -> CtSlice:
+    """Decodes nothing and keeps all."""
+    return CtSlice(np.zeros((1, 1), np.uint8), "png", "L", pixel_file=data)
+
+
+def test_nothing_of_a_file_that_names_a_person_is_put_on_disk(bench: Bench) -> None:
+    burned_in = canary_dicom({0x00280301: ("CS", "YES")})
+    files = [*(make() for make in CANARY_FILES.values()), burned_in]
+    assert all(CANARY[:9].encode() in data for data in files)
+    batch = bench.batches.add([NewImage(data, f"{CANARY}.png") for data in files])
+    assert bench.packs()
+    held = [path for path in bench.folder.rglob("*") if path.is_file() and CANARY[:9].encode() in path.read_bytes()]
+    assert held == []
+    bench.score(batch)
+    results = bench.results(batch)
+    assert (results[-1].status, results[-1].answer["code"]) == (422, "batch-item-failed")
+    assert CANARY[:9] not in str([result.answer for result in results])
+
+
+def test_what_waits_is_answered_as_the_file_itself(bench: Bench) -> None:
+    files = [dicom(), tiff(), *(image.data for image in drawn(1))]
+    batch = bench.batches.add([NewImage(data, "a.png") for data in files])
+    bench.score(batch)
+    for data, result in zip(files, bench.results(batch), strict=True):
+        alone = bench.predictor.predict(data, name="a.png")
+        assert result.answer == alone.to_dict()
+        assert result.image_sha256 == alone.image_sha256
+
+
 def test_a_large_file_gets_a_chunk_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(batch_packs, "CHUNK_BYTES", 100)
     packs = open_blobs(folder_url(tmp_path), "batches/x")
     images = [NewImage(bytes(60)), NewImage(bytes(60)), NewImage(bytes(500)), NewImage(b"x"), NewImage(b"y")]
-    chunks = list(batch_packs.chunks_of(images, uuid.UUID(int=1), packs))
+    chunks = list(batch_packs.chunks_of(images, uuid.UUID(int=1), packs, _as_sent))
     assert [len(chunk.items) for chunk in chunks] == [1, 1, 1, 2]
     assert [chunk.first_index for chunk in chunks] == [0, 1, 2, 3]
     last = chunks[-1]

@@ -17,6 +17,7 @@ from hilum.services.batch_rules import BatchCaps, BatchStatus, KeptImage, NewIma
 from hilum.services.batch_supervision import BatchSupervisor
 from hilum.services.batches import Batches, StoredBatch
 from hilum.services.bundle_store import BUNDLES
+from hilum.services.decoding import Decoders, Isolation
 from hilum.services.registry import Registry
 from hilum.services.state import StatePlaces
 from hilum.services.watching import Watchers
@@ -135,7 +136,7 @@ class BatchesDesk:
             raise BatchUnavailable("batches cannot be reached at present; try again in a moment") from error
 
 
-def open_batches(places: StatePlaces, *, is_audited: bool) -> Batches:
+def open_batches(places: StatePlaces, *, is_audited: bool, isolation: Isolation = "codecs") -> Batches:
     """The batches in these places; no connection is opened yet.
 
     Raises:
@@ -148,7 +149,9 @@ def open_batches(places: StatePlaces, *, is_audited: bool) -> Batches:
         champion = registry.champion()
         return champion.version if champion is not None else None
 
-    return Batches(database, places.open_blobs, find_model=find_model, is_audited=is_audited)
+    return Batches(
+        database, places.open_blobs, find_model=find_model, is_audited=is_audited, decoders=Decoders(isolation)
+    )
 
 
 def open_batch_supervisor(

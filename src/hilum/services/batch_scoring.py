@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,8 @@ from hilum.errors import (
     RegistryRefused,
     StorageInvalid,
 )
-from hilum.imaging.decode import Decode
+from hilum.imaging.decode import CtSlice, Decode, Limits
+from hilum.services.batch_items import problem_of
 from hilum.services.batch_packs import kind_of, unpack
 from hilum.services.batch_rules import BatchStatus
 from hilum.services.batches import remove_packs
@@ -136,7 +137,7 @@ class ChunkScorer:
             return 0
         with self._database.reading() as connection:
             done = batch_results.scored(connection, batch_id, first=chunk.first_index, count=len(chunk.items))
-            named = [item["sha256"] for item in chunk.items if "size" not in item]
+            named = [item["sha256"] for item in chunk.items if not item.keys() & {"size", "problem"}]
             kept = predictions.kept_copies(connection, named) if named else {}
         work = _Work(batch, chunk, self._files(chunk), kept, predictor)
         left = [place for place in range(len(chunk.items)) if chunk.first_index + place not in done]
@@ -200,23 +201,35 @@ class ChunkScorer:
     def _result(self, work: _Work, place: int) -> StoredResult:
         """What comes of one image, whatever it is."""
         item = work.chunk.items[place]
+        if "problem" in item:
+            return _result(work, place, item["problem"])
         try:
             data = work.files[place]
             if data is None:
                 data = self._kept(work.kept.get(item["sha256"]))
-            prediction = work.predictor.predict(
-                data, name=item.get("ending"), image_sha256=item["sha256"], decoder=self._decoder
-            )
+            decoder = self._warning_as(item["warnings"]) if "warnings" in item else self._decoder
+            prediction = work.predictor.predict(data, image_sha256=item["sha256"], decoder=decoder)
         except (BlobMissing, BlobCorrupt):
-            return _result(work, place, _problem(ImageNotKept("the image is no longer there, or is damaged")))
+            return _result(work, place, problem_of(ImageNotKept("the image is no longer there, or is damaged")))
         except (StorageInvalid, Overloaded):  # says nothing of the image
             raise
         except HilumError as error:
-            return _result(work, place, _problem(error))
+            return _result(work, place, problem_of(error))
         except Exception:
             log.exception("scoring an image of a batch failed")
-            return _result(work, place, _problem(BatchItemFailed("scoring failed; the worker's log says how")))
+            return _result(work, place, problem_of(BatchItemFailed("scoring failed; the worker's log says how")))
         return _result(work, place, prediction.to_dict())
+
+    def _warning_as(self, warnings: Sequence[str]) -> Decode:
+        """Decodes what was taken out of a file, with the warnings that the file itself gave."""
+
+        def decoded(
+            data: bytes, *, name: str | None = None, limits: Limits | None = None, with_pixel_file: bool = False
+        ) -> CtSlice:
+            ct_slice = self._decoder(data, name=name, limits=limits, with_pixel_file=with_pixel_file)
+            return replace(ct_slice, warnings=tuple(warnings))
+
+        return decoded
 
     def _kept(self, digest: str | None) -> bytes:
         if digest is None:
@@ -226,16 +239,10 @@ class ChunkScorer:
 
 def _refused(work: _Work, place: int) -> StoredResult:
     words = "the process that scores the image ended each time it was tried"
-    return _result(work, place, _problem(BatchItemFailed(words)))
+    return _result(work, place, problem_of(BatchItemFailed(words)))
 
 
 def _result(work: _Work, place: int, answer: dict[str, Any]) -> StoredResult:
     chunk = work.chunk
     sha256 = str(chunk.items[place]["sha256"])
     return StoredResult(work.batch.id, chunk.first_index + place, sha256, answer.get("status", 200), answer)
-
-
-def _problem(error: HilumError) -> dict[str, Any]:
-    told = {"code": error.code, "title": error.title, "status": error.status, "detail": error.detail[:500]}
-    more = {"limit": error.limit, "actual": error.actual, "reasons": list(getattr(error, "reasons", ())) or None}
-    return told | {name: value for name, value in more.items() if value is not None}

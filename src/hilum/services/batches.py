@@ -12,6 +12,7 @@ from hilum.errors import ArchiveNoUsableImages, BatchActive, BatchNotFound, Batc
 from hilum.services import audit_log as audit
 from hilum.services.batch_packs import chunks_of, kind_of
 from hilum.services.batch_rules import BatchStatus, KeptImage, NewImage
+from hilum.services.decoding import Decoders
 from hilum.storage import batch_results, batches
 from hilum.storage.audit_chain import NewEvent
 from hilum.storage.audit_log import append
@@ -39,6 +40,7 @@ class Batches:
         *,
         find_model: Callable[[], str | None],
         is_audited: bool = False,
+        decoders: Decoders | None = None,
     ) -> None:
         """Takes what batches need.
 
@@ -47,14 +49,17 @@ class Batches:
             open_packs: opens the blobs of one kind.
             find_model: names the model that scores; None where there is none yet.
             is_audited: batches get their event in the audit log, in the same commit.
+            decoders: take the pixels out of the files that are sent; closed with the batches.
         """
         self._database = database
         self._open_packs = open_packs
         self._find_model = find_model
         self._is_audited = is_audited
+        self._decoders = decoders or Decoders("none")
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections, and ends the processes that decode."""
+        self._decoders.close()
         self._database.close()
 
     def add(
@@ -78,6 +83,7 @@ class Batches:
         Raises:
             InputRejected: an archive cannot be trusted, or holds nothing.
             BatchUnavailable: there is no model yet.
+            Overloaded: no process could be started that decodes.
             StorageInvalid: the state does not answer.
         """
         version = model_version or self._find_model()
@@ -218,7 +224,7 @@ class Batches:
         progress: Callable[[int], None] | None,
     ) -> StoredBatch:
         n_items = n_chunks = 0
-        for chunk in chunks_of(images, batch.id, packs):
+        for chunk in chunks_of(images, batch.id, packs, self._decoders.decode):
             with self._database.writing() as connection:
                 batches.add_chunk(connection, chunk)
             n_items += len(chunk.items)

@@ -19,7 +19,8 @@ def open_queued(settings: Settings) -> BatchesDesk | None:
     if not settings.history:
         return None
     places = StatePlaces(settings.home, settings.database_url, settings.blobs_url)
-    return BatchesDesk(open_batches(places, is_audited=settings.audit_log), retention_days=settings.retention_days)
+    batches = open_batches(places, is_audited=settings.audit_log, isolation=settings.isolation)
+    return BatchesDesk(batches, retention_days=settings.retention_days)
 
 
 def open_scoring(settings: Settings) -> BatchSupervisor | None:
