@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from dataset_samples import WriteImages, draw_distinct, encode
 
-from hilum.dataset.groups import fingerprint_of, infer_groups
+from hilum.dataset.groups import fingerprint_of, grouped, infer_groups, links_within
 from hilum.dataset.importer import import_dataset
 from hilum.dataset.splits import copies_of, grouped_folds
 from hilum.errors import DatasetInvalid
@@ -50,6 +50,16 @@ def test_infers_again_from_the_files(write_images: WriteImages) -> None:
     manifest = import_dataset(write_images(["normal/a.png", "normal/b.png"]))
     assert infer_groups(manifest) == manifest
     assert len({r.group for r in infer_groups(manifest, threshold=-1.0).records}) == 1
+
+
+def test_links_join_whole_groups_and_keep_what_is_joined(write_images: WriteImages) -> None:
+    manifest = import_dataset(write_images([f"normal/{name}.png" for name in "abcd"]))
+    rows = np.array([0]), np.array([1])
+    pair = grouped(manifest, [rows])
+    assert [len({r.group for r in m.records}) for m in (manifest, pair)] == [4, 3]
+    further = grouped(pair, [links_within(pair), (np.array([1]), np.array([3]))])
+    assert [r.group == further.records[0].group for r in further.records] == [True, True, False, True]
+    assert further.records[0].group == min(r.sha256 for r in further.records if r.path != "normal/c.png")[:16]
 
 
 def test_fingerprint_reads_more_than_8_bits() -> None:

@@ -61,16 +61,16 @@ def appearance_of(
         record.width / record.height,
         record.size_bytes / (record.width * record.height),
     ]
-    grey = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
-    return np.array([*file_figures, *size, *_border(grey, body), *_grey_values(grey, body)], np.float32)
+    is_grey = pixels.dtype == np.uint8  # rounding these would copy them to float16, slowly, and back
+    grey = np.asarray(pixels if is_grey else np.clip(np.rint(pixels), 0, 255), np.uint8)
+    counts = histogram(grey)
+    return np.array([*file_figures, *size, *_border(grey, counts, body), *_grey_values(grey, counts, body)], np.float32)
 
 
-def _border(grey: NDArray[np.uint8], body: Body) -> list[float]:
+def _border(grey: NDArray[np.uint8], counts: NDArray[np.int64], body: Body) -> list[float]:
     height, width = grey.shape
-    outside = np.full(grey.shape, 255, np.uint8)
-    outside[body.top : body.bottom, body.left : body.right] = 0
-    counts = histogram(grey, outside)
-    total = max(int(counts.sum()), 1)
+    outside = counts - histogram(grey[body.top : body.bottom, body.left : body.right])
+    total = max(int(outside.sum()), 1)
     frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     return [
         body.top / height,
@@ -78,14 +78,13 @@ def _border(grey: NDArray[np.uint8], body: Body) -> list[float]:
         body.left / width,
         (width - body.right) / width,
         total / grey.size,
-        float(counts @ np.arange(256)) / total,
-        float(counts[_BLACK:].sum()) / total,
+        float(outside @ np.arange(256)) / total,
+        float(outside[_BLACK:].sum()) / total,
         float(frame.mean()),
     ]
 
 
-def _grey_values(grey: NDArray[np.uint8], body: Body) -> list[float]:
+def _grey_values(grey: NDArray[np.uint8], counts: NDArray[np.int64], body: Body) -> list[float]:
     mean, deviation = cv2.meanStdDev(grey)
-    counts = histogram(grey)
     levels = [percentile(counts, percent) for percent in _PERCENTILES]
     return [mean.item(), deviation.item(), *levels, body.lung, body.tissue]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -68,23 +68,50 @@ def infer_groups(
     Returns:
         The manifest with groups named by the first 16 digits of their smallest sha256.
     """
-    records = manifest.records
     if fingerprints is None:
-        fingerprints = read_fingerprints(manifest, records)
-    first_of: dict[str, int] = {}
-    for index, record in enumerate(records):
-        first_of.setdefault(record.sha256, index)
-    distinct = list(first_of.values())
+        fingerprints = read_fingerprints(manifest, manifest.records)
+    copies = ((left, right) for left, right, _ in near_copies(manifest, fingerprints, threshold=threshold))
+    return grouped(manifest, chain(copies, also))
+
+
+def near_copies(
+    manifest: DatasetManifest, fingerprints: NDArray[np.uint8], *, threshold: float = NEAR_COPY
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]]:
+    """Rows of the manifest's records whose fingerprints' cosine is above the threshold, and it; one row a content."""
+    distinct = np.array(list(_first_rows(manifest).values()), np.intp)
+    for left, right, cosines in near_pairs(fingerprints[distinct], threshold=threshold):
+        yield distinct[left], distinct[right], cosines
+
+
+def grouped(manifest: DatasetManifest, links: Iterable[Pairs]) -> DatasetManifest:
+    """Groups byte-identical files and linked rows of `manifest.records`, transitively; named as by `infer_groups`."""
+    first_of = _first_rows(manifest)
     row_of = {sha256: row for row, sha256 in enumerate(first_of)}
-    content = np.array([row_of[record.sha256] for record in records], np.intp)
-    copies = ((left, right) for left, right, _ in near_pairs(fingerprints[distinct], threshold=threshold))
-    roots = joined(len(distinct), chain(copies, ((content[left], content[right]) for left, right in also)))
+    content = np.array([row_of[record.sha256] for record in manifest.records], np.intp)
+    roots = joined(len(first_of), ((content[left], content[right]) for left, right in links))
     smallest: dict[int, str] = {}
     for root, sha256 in zip(roots, first_of, strict=True):
         smallest[root] = min(sha256, smallest.get(root, sha256))
     group_of = {sha256: smallest[root][:16] for root, sha256 in zip(roots, first_of, strict=True)}
-    regrouped = tuple(r.model_copy(update={"group": group_of[r.sha256]}) for r in records)
+    regrouped = tuple(r.model_copy(update={"group": group_of[r.sha256]}) for r in manifest.records)
     return manifest.model_copy(update={"records": regrouped})
+
+
+def links_within(manifest: DatasetManifest) -> Pairs:
+    """Pairs of rows that join what is one group now."""
+    index = np.unique([record.group for record in manifest.records], return_inverse=True)[1]
+    order = np.argsort(index, kind="stable")
+    left, right = order[:-1], order[1:]
+    is_same = index[left] == index[right]
+    return left[is_same], right[is_same]
+
+
+def _first_rows(manifest: DatasetManifest) -> dict[str, int]:
+    """The first row of each content, by its sha256."""
+    first_of: dict[str, int] = {}
+    for row, record in enumerate(manifest.records):
+        first_of.setdefault(record.sha256, row)
+    return first_of
 
 
 def read_groups_file(root: Path) -> dict[str, str]:

@@ -15,6 +15,9 @@ WIDTH, HEIGHT = 96, 72
 
 _CELL = 4
 _BLOCK = 512
+_TALL = 4
+"""Blocks on the left of a product of whole fingerprints: the right's unit vectors are made anew for each."""
+
 _SPARSE = 0.02
 """Below this share of candidates in a block, checking them one by one is faster than a whole matrix product."""
 
@@ -74,22 +77,18 @@ def nearest(
         (N,) rows of `right` and (N,) cosines; -1 and -1.0 where no neighbour is left.
     """
     other = left if right is None else right
-    best = np.full(len(left), -1, np.intp)
-    highest = np.full(len(left), -1.0, np.float32)
-    for start in range(0, len(left), _BLOCK):
-        rows = unit_vectors(left[start : start + _BLOCK])
-        here = slice(start, start + len(rows))
-        for across in range(0, len(other), _BLOCK):
+    found = _Nearest(len(left), below)
+    height = _TALL * _BLOCK
+    for start in range(0, len(left), height):
+        rows = unit_vectors(left[start : start + height])
+        for across in range(start if right is None else 0, len(other), _BLOCK):
             cosines = rows @ unit_vectors(other[across : across + _BLOCK]).T
-            cosines[cosines >= below] = -1.0
-            if right is None and across == start:
-                np.fill_diagonal(cosines, -1.0)
-            column = cosines.argmax(axis=1)
-            cosine = cosines[np.arange(len(rows)), column]
-            is_better = cosine > highest[here]
-            highest[here] = np.where(is_better, cosine, highest[here])
-            best[here] = np.where(is_better, column + across, best[here])
-    return best, highest
+            if right is None and across < start + height:
+                np.fill_diagonal(cosines[across - start :], -1.0)
+            found.offer(cosines, start, across)
+            if right is None and across >= start + height:
+                found.offer(cosines.T, across, start)
+    return found.rows, found.cosines
 
 
 def nearest_few(
@@ -139,6 +138,25 @@ def joined(count: int, pairs: Iterable[Pairs]) -> list[int]:
         for i, j in zip(left.tolist(), right.tolist(), strict=True):
             parent[root_of(j)] = root_of(i)
     return [root_of(item) for item in range(count)]
+
+
+class _Nearest:
+    """The best neighbour so far of each of `count` fingerprints; of equal ones the first offered."""
+
+    def __init__(self, count: int, below: float) -> None:
+        self.rows = np.full(count, -1, np.intp)
+        self.cosines = np.full(count, -1.0, np.float32)
+        self._below = below
+
+    def offer(self, cosines: NDArray[np.float32], start: int, across: int) -> None:
+        """Compares rows from `start` on with those from `across` on, whose cosines these are; spoils `cosines`."""
+        cosines[cosines >= self._below] = -1.0
+        column = cosines.argmax(axis=1)
+        cosine = cosines[np.arange(len(cosines)), column]
+        here = slice(start, start + len(cosines))
+        is_better = cosine > self.cosines[here]
+        self.cosines[here] = np.where(is_better, cosine, self.cosines[here])
+        self.rows[here] = np.where(is_better, column + across, self.rows[here])
 
 
 class _Block:

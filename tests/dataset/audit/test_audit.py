@@ -68,6 +68,13 @@ def test_every_planted_fault_is_found(faulty: Path) -> None:
     assert found.n_refused == 1
 
 
+def test_progress_tells_of_every_stage_to_its_end(faulty: Path) -> None:
+    told: dict[str, list[float]] = {}
+    audit(read_dataset(faulty), progress=lambda stage, share, _: told.setdefault(stage, []).append(share))
+    assert list(told) == ["compare", "fit", "check", "probe", "shortcuts"]
+    assert all(shares == sorted(shares) and shares[-1] == 1 for shares in told.values())
+
+
 def test_a_clean_data_set_has_no_error(write_images: WriteImages) -> None:
     found = audit(read_dataset(write_images(f"{c}/{k}.png" for c in "ab" for k in range(4))), with_probe=False)
     assert [finding.code for finding in found.findings if finding.severity == "error"] == []

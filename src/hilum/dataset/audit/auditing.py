@@ -36,7 +36,7 @@ def audit(scan: Scan, *, with_probe: bool = True, progress: Progress | None = No
     """
     report = progress or _silent
     evidence = gather(scan, report)
-    findings = [finding for check in _CHECKS if (finding := check(evidence))]
+    findings = _checked(evidence, report)
     scores: dict[str, Score] = {}
     if with_probe:
         measured, scores = _measure(evidence, report)
@@ -51,6 +51,16 @@ def audit(scan: Scan, *, with_probe: bool = True, progress: Progress | None = No
         findings=tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))),
         scores=scores,
     )
+
+
+def _checked(evidence: Evidence, progress: Progress) -> list[Finding]:
+    found = []
+    for place, check in enumerate(_CHECKS):
+        progress("check", place / len(_CHECKS), check.__name__.replace("_", " "))
+        if finding := check(evidence):
+            found.append(finding)
+    progress("check", 1.0, "done")
+    return found
 
 
 def _measure(evidence: Evidence, progress: Progress) -> tuple[list[Finding], dict[str, Score]]:

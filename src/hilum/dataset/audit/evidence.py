@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.dataset.alignment import Twin, best_twins
-from hilum.dataset.groups import NEAR_COPY, infer_groups
+from hilum.dataset.groups import grouped, links_within, near_copies
 from hilum.dataset.manifest import DatasetManifest, ImageRecord
-from hilum.dataset.neighbours import near_pairs
+from hilum.dataset.neighbours import Pairs, nearest
 from hilum.dataset.scan import Scan, usable_cores
-from hilum.dataset.series import NameSeries, name_series, series_groups
+from hilum.dataset.series import NameSeries, name_series
 
 Progress = Callable[[str, float, str], None]
+CopyPairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]
 
 _MOST_PAIRS = 2_000_000
 
@@ -38,7 +40,7 @@ class Evidence:
     near: DatasetManifest
     series: DatasetManifest
     names: NameSeries
-    pairs: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]
+    pairs: CopyPairs
     twins: tuple[Twin, ...]
 
     @property
@@ -55,6 +57,19 @@ class Evidence:
         """Rows of the records in these splits."""
         return np.array([row for row, record in enumerate(self.records) if record.split in splits], np.intp)
 
+    def distinct_rows_of(self, *splits: str) -> NDArray[np.intp]:
+        """The first row of each content in these splits."""
+        first_of: dict[str, int] = {}
+        for row in self.rows_of(*splits).tolist():
+            first_of.setdefault(self.records[row].sha256, row)
+        return np.array(list(first_of.values()), np.intp)
+
+    @cached_property
+    def usual_likeness(self) -> float:
+        """Median cosine of each distinct train image's nearest other train image."""
+        _, cosines = nearest(self.scan.fingerprints[self.distinct_rows_of("train")])
+        return float(np.median(cosines))
+
     def labels(self) -> NDArray[np.intp]:
         """(N,) class indices."""
         index = {name: label for label, name in enumerate(self.near.class_names)}
@@ -65,14 +80,14 @@ def gather(scan: Scan, progress: Progress) -> Evidence:
     """Compares a scanned data set's images with each other."""
     manifest, prints = scan.manifest, scan.fingerprints
     progress("compare", 0.0, "near copies")
-    near = infer_groups(manifest, prints)
-    pairs = _different_pairs(manifest, prints)
+    pairs = _PairKeeper()
+    near = grouped(manifest, pairs.passed(near_copies(manifest, prints)))
     progress("compare", 0.4, "series in names")
     names = name_series(manifest, prints)
-    progress("compare", 0.7, "series")
-    series = series_groups(manifest, prints, found=names)
+    progress("compare", 0.9, "series")
+    series = grouped(manifest, (links_within(near), *names.links))
     progress("compare", 1.0, "done")
-    return Evidence(scan, near, series, names, pairs, tuple(_twins(near, prints, progress)))
+    return Evidence(scan, near, series, names, pairs.kept(), tuple(_twins(near, prints, progress)))
 
 
 def is_cancer(class_name: str) -> bool:
@@ -85,24 +100,27 @@ def count_words(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _different_pairs(
-    manifest: DatasetManifest, prints: NDArray[np.uint8]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    first_of: dict[str, int] = {}
-    for row, record in enumerate(manifest.records):
-        first_of.setdefault(record.sha256, row)
-    distinct = np.array(list(first_of.values()), np.intp)
-    found: list[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]] = []
-    kept = 0
-    for left, right, cosines in near_pairs(prints[distinct], threshold=NEAR_COPY):
-        found.append((distinct[left], distinct[right], cosines))
-        kept += left.size
-        if kept > _MOST_PAIRS:
-            break
-    if not found:
-        return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32)
-    left, right, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return left, right, cosines
+class _PairKeeper:
+    """Keeps near copies as they pass by; once two million are kept, lets the others pass."""
+
+    def __init__(self) -> None:
+        self._parts: list[CopyPairs] = []
+        self._count = 0
+
+    def passed(self, found: Iterable[CopyPairs]) -> Iterator[Pairs]:
+        """The rows of what is found, unchanged."""
+        for left, right, cosines in found:
+            if self._count <= _MOST_PAIRS:
+                self._parts.append((left, right, cosines))
+                self._count += left.size
+            yield left, right
+
+    def kept(self) -> CopyPairs:
+        """All that was kept, as one."""
+        if not self._parts:
+            return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32)
+        left, right, cosines = (np.concatenate(parts) for parts in zip(*self._parts, strict=True))
+        return left, right, cosines
 
 
 def _twins(manifest: DatasetManifest, prints: NDArray[np.uint8], progress: Progress) -> list[Twin]:

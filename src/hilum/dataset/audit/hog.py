@@ -33,19 +33,28 @@ def _features(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     down[:, 1:-1] = grey[:, 2:] - grey[:, :-2]
     strength = np.hypot(across, down)
     direction = np.mod(np.arctan2(down, across), np.pi) * (_BINS / np.pi) - 0.5
-    lower = np.floor(direction).astype(np.intp)
+    lower = np.floor(direction)
     share = direction - lower
+    first = lower.astype(np.intp)
     n, height, width = grey.shape
     rows, columns = height // _CELL, width // _CELL
-    cells = np.empty((n, _BINS, rows, columns), np.float32)
-    for direction_bin in range(_BINS):
-        votes = np.where(lower % _BINS == direction_bin, strength * (1 - share), 0)
-        votes += np.where((lower + 1) % _BINS == direction_bin, strength * share, 0)
-        votes = votes[:, : rows * _CELL, : columns * _CELL].reshape(n, rows, _CELL, columns, _CELL)
-        cells[:, direction_bin] = votes.sum(axis=(2, 4))
+    sums = _voted(first % _BINS, strength * (1 - share)) + _voted((first + 1) % _BINS, strength * share)
     corners = [(row, column) for row in (0, 1) for column in (0, 1)]
+    cells = sums.astype(np.float32)
     blocks = np.concatenate([cells[:, :, r : rows - 1 + r, c : columns - 1 + c] for r, c in corners], axis=1)
     blocks /= np.sqrt((blocks**2).sum(axis=1, keepdims=True) + 1e-2)
     blocks = np.minimum(blocks, _CLIP)
     blocks /= np.sqrt((blocks**2).sum(axis=1, keepdims=True) + 1e-6)
     return np.asarray(blocks.reshape(n, -1), np.float32)
+
+
+def _voted(bins: NDArray[np.intp], votes: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(N, bins, rows, columns) sums of the votes for each direction in each cell; both are (N, H, W)."""
+    n, height, width = bins.shape
+    rows, columns = height // _CELL, width // _CELL
+    whole = np.s_[:, : rows * _CELL, : columns * _CELL]
+    cell_of = np.arange(rows * _CELL)[:, None] // _CELL * columns + np.arange(columns * _CELL) // _CELL
+    picture = np.arange(n)[:, None, None] * (rows * columns * _BINS)
+    places = picture + bins[whole] * (rows * columns) + cell_of
+    counted = np.bincount(places.ravel(), votes[whole].ravel(), n * rows * columns * _BINS)
+    return np.asarray(counted.reshape(n, _BINS, rows, columns))

@@ -61,9 +61,8 @@ def shared_patients(evidence: Evidence) -> Finding | None:
     """Held-out images whose nearest neighbour in training is as close as neighbours of one series are."""
     if not {"train", "test"} <= set(evidence.splits):
         return None
-    within = _neighbour_cosines(evidence, "train", "train")
+    usual = evidence.usual_likeness
     rows, cosines, found = _across(evidence, "test")
-    usual = float(np.median(within))
     is_close = (cosines >= usual) & (cosines < NEAR_COPY)
     if not is_close.any():
         return None
@@ -101,7 +100,7 @@ def dependent_valid(evidence: Evidence) -> Finding | None:
     if not {"train", "valid"} <= set(evidence.splits):
         return None
     records = evidence.records
-    within = float(np.median(_neighbour_cosines(evidence, "train", "train")))
+    within = evidence.usual_likeness
     rows, cosines, found = _across(evidence, "valid", ("train",), below=2.0)
     across = float(np.median(cosines))
     strangers = float(np.median(_other_class_cosines(evidence, "valid", "train")))
@@ -152,29 +151,15 @@ def _other_class_cosines(evidence: Evidence, held_out: str, others: str) -> NDAr
     return np.concatenate(parts) if parts else np.full(1, -1.0, np.float32)
 
 
-def _neighbour_cosines(evidence: Evidence, *splits: str) -> NDArray[np.float32]:
-    """Each distinct image's nearest other image in the same splits, byte copies aside."""
-    rows = _distinct(evidence, evidence.rows_of(*splits))
-    _, cosines = nearest(evidence.scan.fingerprints[rows])
-    return np.asarray(cosines, np.float32)
-
-
 def _across(
     evidence: Evidence, held_out: str, others: tuple[str, ...] = ("train", "valid"), *, below: float = NEAR_COPY
 ) -> tuple[list[int], NDArray[np.float32], list[int]]:
     """Rows of held-out images without a near copy elsewhere, their nearest cosine, and the row it belongs to."""
-    left = _distinct(evidence, evidence.rows_of(held_out))
-    right = _distinct(evidence, evidence.rows_of(*others))
+    left = evidence.distinct_rows_of(held_out)
+    right = evidence.distinct_rows_of(*others)
     found, cosines = nearest(evidence.scan.fingerprints[left], evidence.scan.fingerprints[right])
     kept = cosines < below
     return left[kept].tolist(), np.asarray(cosines[kept], np.float32), right[found[kept]].tolist()
-
-
-def _distinct(evidence: Evidence, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    first_of: dict[str, int] = {}
-    for row in rows.tolist():
-        first_of.setdefault(evidence.records[row].sha256, row)
-    return np.array(list(first_of.values()), np.intp)
 
 
 def _groups_crossing(evidence: Evidence) -> int:

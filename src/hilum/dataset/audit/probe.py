@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,13 @@ class _Sample:
     splits: NDArray[np.str_]
     near: list[str]
     series: list[str]
+
+    @cached_property
+    def folds(self) -> dict[str, list[Fold]]:
+        """Of each cross-validation by its plan's name; none where a class has too few groups."""
+        each = [str(k) for k in range(len(self.labels))]
+        plans = {"random": each, "near-copies": self.near, "series": self.series}
+        return {plan: folds_of(self.labels, groups) for plan, groups in plans.items()}
 
 
 def probe_scores(evidence: Evidence, progress: Progress) -> dict[str, Score]:
@@ -102,11 +110,9 @@ def _kernel(features: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _cross_validated(kernel: NDArray[np.float64], sample: _Sample) -> dict[str, Score]:
-    each = [str(k) for k in range(len(sample.labels))]
     found = {}
-    for plan, groups in (("random", each), ("near-copies", sample.near), ("series", sample.series)):
+    for plan, folds in sample.folds.items():
         predicted = np.full(len(sample.labels), -1, np.intp)
-        folds = folds_of(sample.labels, groups)
         for train, held in folds:
             predicted[held] = _answers(kernel, sample.labels, train, held)
         if folds:

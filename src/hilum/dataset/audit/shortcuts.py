@@ -12,6 +12,7 @@ from hilum.dataset.audit.evidence import Evidence, Progress, is_cancer
 from hilum.dataset.audit.finding import Finding, Score
 from hilum.dataset.audit.interval import score
 from hilum.dataset.audit.probe import folds_of
+from hilum.dataset.splits import Fold
 
 _MOST_IMAGES = 3000
 _TREES = 100
@@ -56,15 +57,16 @@ def measure_shortcuts(evidence: Evidence, progress: Progress) -> list[Shortcut]:
     groups = [evidence.series.records[row].group for row in rows]
     names = evidence.near.class_names
     cancer = np.array([is_cancer(names[label]) for label in labels], np.intp)
+    folds, cancer_folds = folds_of(labels, groups), folds_of(cancer, groups)
     found = []
     for place, aspect in enumerate(ASPECTS):
         progress("shortcuts", place / len(ASPECTS), aspect)
         columns = columns_of(aspect)
         features = evidence.scan.appearance[rows][:, columns]
-        if not (overall := _score(features, labels, groups)):
+        if not (overall := _score(features, labels, groups, folds)):
             continue
         figure, medians = _most_telling(features, labels, [ASPECTS[aspect][k] for k in range(len(columns))], names)
-        found.append(Shortcut(aspect, overall, _score(features, cancer, groups), medians, figure))
+        found.append(Shortcut(aspect, overall, _score(features, cancer, groups, cancer_folds), medians, figure))
     progress("shortcuts", 1.0, "done")
     return found
 
@@ -112,10 +114,11 @@ def _drawn(evidence: Evidence) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(0).permutation(rows)[:_MOST_IMAGES])
 
 
-def _score(features: NDArray[np.float32], labels: NDArray[np.intp], groups: list[str]) -> Score | None:
+def _score(
+    features: NDArray[np.float32], labels: NDArray[np.intp], groups: list[str], folds: list[Fold]
+) -> Score | None:
     from sklearn.ensemble import ExtraTreesClassifier
 
-    folds = folds_of(labels, groups)
     if not folds:
         return None
     if not np.ptp(features, axis=0).any():  # nothing differs: weighted trees would answer by chance of the folds
