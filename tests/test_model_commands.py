@@ -55,6 +55,14 @@ def test_registered_promoted_listed_and_rolled_back(bundles: dict[str, Path]) ->
     ]  # fmt: skip
 
 
+def test_a_bundle_is_registered_under_another_version(bundles: dict[str, Path]) -> None:
+    hilum("models", "register", bundles["tiny-a"])
+    told = hilum("models", "register", bundles["tiny-a"], "--as", "tiny-again").stdout
+    assert told == "tiny-again is registered; let it serve with: hilum models promote tiny-again\n"
+    assert hilum("models", "promote", "tiny-again").stdout == "tiny-again is the champion\n"
+    assert hilum("models", "register", bundles["tiny-a"], "--as", "../x").exit_code == 5
+
+
 def test_what_is_refused_exits_with_5(bundles: dict[str, Path]) -> None:
     hilum("models", "register", bundles["tiny-a"])
     for arguments, words in (

@@ -80,18 +80,20 @@ def show(model: str | None, *, as_json: bool) -> None:
 
 @models.command()
 @click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def register(bundle: Path) -> None:
+@click.option("--as", "version", metavar="VERSION", help="Register it under this version instead of its own.")
+def register(bundle: Path, *, version: str | None) -> None:
     """Keep the bundle in the folder BUNDLE in the registry; nothing else serves because of it.
 
     \b
-    Example:
+    Examples:
       hilum models register models/mine
+      hilum models register models/mine --as mine-measured-again
     """
     from hilum.inference.predictor import Predictor
 
     Predictor.load(bundle)
     with _registry() as registry:
-        version = registry.register(bundle, actor=_CLI).version
+        version = registry.register(bundle, version=version, actor=_CLI).version
     click.echo(f"{version} is registered; let it serve with: hilum models promote {version}")
 
 

@@ -17,6 +17,7 @@ from onnx import numpy_helper
 from hilum.errors import BundleInvalid, DatabaseUnavailable
 from hilum.inference.bundle import MANIFEST, add_to_bundle
 from hilum.inference.manifest import Manifest
+from hilum.inference.measured_answers import MeasuredAnswers
 from hilum.services import deployment as deployment_module
 from hilum.services.deployment import Deployment
 from hilum.services.model import ServedModel, load_model
@@ -82,6 +83,29 @@ def test_a_bundle_is_registered_beside_a_champion_that_is_there(models: Register
         assert deployment.service.model.version == "tiny-b"
     assert models.registry.get("tiny-d").parent_version is None
     assert models.registry.aliases()[CHAMPION].version == "tiny-b"
+
+
+def test_a_bundle_measured_again_since_its_version_was_registered(
+    models: RegisteredModels, caplog: pytest.LogCaptureFixture
+) -> None:
+    models.registry.promote("tiny-a", actor="cli")
+    measured = shutil.copytree(models.bundles["tiny-a"], models.folder / "measured")
+    answers = MeasuredAnswers(split="test", dataset_digest="0" * 64, class_names=(), answers=())
+    (measured / "answers.json").write_text(answers.model_dump_json())
+    add_to_bundle(measured, [measured / "answers.json"])
+    models.bundles = models.bundles | {"measured": measured}
+    with models.serving(bundle="measured") as deployment:
+        deployment.look()
+        deployment.look()
+        assert deployment.service.model.version == "tiny-a"
+        assert "answers.json" not in deployment.service.model.predictor.manifest.files
+        (told,) = [record for record in caplog.records if "not registered" in record.message]
+        assert "(answers.json, manifest.json)" in told.reason  # type: ignore[attr-defined]
+        assert "hilum models register BUNDLE --as VERSION" in told.reason  # type: ignore[attr-defined]
+        models.registry.register(measured, version="tiny-a.2")
+        deployment.promote("tiny-a.2", actor="cli")
+        deployment.look()
+        assert "answers.json" in deployment.service.model.predictor.manifest.files
 
 
 def test_every_server_follows_promotions_and_rollbacks(models: RegisteredModels, quick: None, slice_png: bytes) -> None:

@@ -96,9 +96,20 @@ def test_the_same_bundle_is_registered_once_and_a_changed_one_never(kept: Kept, 
     assert kept.registry.register(kept.bundles["tiny-a"]) == first
     assert len(kept.events()) == 1
     changed = write_tiny_bundle(tmp_path / "changed", version="tiny-a", seed=99)
-    with pytest.raises(ModelConflict, match="version of its own"):
+    with pytest.raises(ModelConflict, match=r"\(manifest.json, model.onnx\).*models register BUNDLE --as VERSION"):
         kept.registry.register(changed)
     assert kept.registry.get("tiny-a") == first
+
+
+def test_a_changed_bundle_is_registered_under_a_version_of_its_own(kept: Kept, tmp_path: Path) -> None:
+    kept.registry.register(kept.bundles["tiny-a"])
+    changed = write_tiny_bundle(tmp_path / "changed", version="tiny-a", seed=99)
+    found = kept.registry.register(changed, version="tiny-a.2")
+    assert found.version == found.manifest["model_version"] == "tiny-a.2"
+    assert Predictor.load(kept.registry.fetch("tiny-a.2")).manifest.model_version == "tiny-a.2"
+    assert kept.registry.register(changed, version="tiny-a.2") == found
+    with pytest.raises(BundleInvalid, match="plain name"):
+        kept.registry.register(changed, version="../tiny")
 
 
 def test_a_damaged_bundle_is_not_registered(kept: Kept, tmp_path: Path) -> None:

@@ -41,8 +41,12 @@ class BundleContents:
     card: str | None
 
 
-def read_contents(directory: Path) -> BundleContents:
+def read_contents(directory: Path, version: str | None = None) -> BundleContents:
     """Reads a bundle and verifies every file.
+
+    Args:
+        directory: the bundle.
+        version: what it shall call itself from now on; None: as it does.
 
     Raises:
         BundleInvalid: it is damaged.
@@ -52,6 +56,9 @@ def read_contents(directory: Path) -> BundleContents:
         files = {name: (directory / name).read_bytes() for name in (MANIFEST, *manifest.files)}
     except OSError as error:
         raise BundleInvalid(f"the bundle {directory.name!r} cannot be read: {error.strerror}") from error
+    if version is not None:
+        manifest = manifest.model_copy(update={"model_version": version})
+        files[MANIFEST] = manifest.model_dump_json(indent=2).encode()
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     changed = [name for name, digest in manifest.files.items() if digests[name] != digest]
     if changed:

@@ -18,7 +18,7 @@ from hilum.services.last_served import LastServed
 from hilum.services.model import ServedModel, load_model
 from hilum.services.model_refusal import Refusal
 from hilum.services.prediction import PredictionService
-from hilum.services.registry import CHALLENGER, CHAMPION, Alias, Registry
+from hilum.services.registry import CHALLENGER, CHAMPION, Alias, ModelRecord, Registry, conflict
 from hilum.services.shadow import Shadow
 
 LOOK_S = 2.0
@@ -237,7 +237,7 @@ class Deployment:
         try:
             version = read_manifest(self._bundle).model_version
             try:
-                self.registry.get(version)
+                self._check_same(self.registry.get(version))
             except ModelNotFound:
                 self.registry.register(self._bundle)
             if champion is None and self._serving() == version and self.registry.put_first(version):
@@ -248,6 +248,12 @@ class Deployment:
         except (BundleInvalid, ModelConflict) as error:
             log.warning("the bundle at hand is not registered", extra={"reason": error.detail})
         return champion
+
+    def _check_same(self, known: ModelRecord) -> None:
+        """Returns where the registered model of this version has the files of the bundle at hand."""
+        manifest = file_digest(self._bundle / MANIFEST)
+        if known.files.get(MANIFEST) != manifest:
+            raise conflict(known.version, known.files, {**read_manifest(self._bundle).files, MANIFEST: manifest})
 
     def _is_idle(self) -> bool:
         workers = self.service.workers

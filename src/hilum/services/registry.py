@@ -63,6 +63,7 @@ class Registry:
         self,
         bundle_dir: Path,
         *,
+        version: str | None = None,
         run_id: str | None = None,
         snapshot_digest: str | None = None,
         parent: str | None = None,
@@ -73,6 +74,7 @@ class Registry:
 
         Args:
             bundle_dir: the bundle; each file is verified.
+            version: it is registered under this one instead of its own.
             run_id: the training run that made it.
             snapshot_digest: the snapshot it was trained on.
             parent: version it was trained from.
@@ -84,7 +86,7 @@ class Registry:
             ModelConflict: another bundle of this version is registered.
             StorageInvalid: the state cannot be reached.
         """
-        contents = read_contents(bundle_dir)
+        contents = read_contents(bundle_dir, version)
         version = contents.manifest.model_version
         if not is_version(version):
             raise BundleInvalid(f"the version {version[:80]!r} is no plain name of letters, digits, '.', '_' and '-'")
@@ -109,9 +111,7 @@ class Registry:
                 return model
             known = models.find(connection, version)
         if known is None or known.files != contents.digests:
-            raise ModelConflict(
-                f"{version} is registered with other files; a changed bundle needs a version of its own"
-            )
+            raise conflict(version, known.files if known is not None else {}, contents.digests)
         return known
 
     def list(self) -> list[ModelSummary]:
@@ -249,6 +249,21 @@ class Registry:
     def _note(self, connection: Any, event: NewEvent) -> None:
         if self._is_audited:
             append(connection, [event])
+
+
+def conflict(version: str, registered: Mapping[str, str], at_hand: Mapping[str, str]) -> ModelConflict:
+    """Says how a bundle differs from the registered one of its version, and what to do.
+
+    Args:
+        version: of both.
+        registered: sha256 of the registered one's files, by name.
+        at_hand: of the other's.
+    """
+    names = sorted(name for name in registered.keys() | at_hand.keys() if registered.get(name) != at_hand.get(name))
+    return ModelConflict(
+        f"{version} is registered with other files ({', '.join(names)[:200]}); register this bundle under a version of "
+        "its own: hilum models register BUNDLE --as VERSION"
+    )
 
 
 def open_registry(places: StatePlaces, *, is_audited: bool = True) -> Registry:

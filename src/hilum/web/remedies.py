@@ -61,7 +61,7 @@ REMEDIES: dict[str, str] = {
     "registry-unavailable": "Try again after the time in Retry-After; an operator finds the reason in GET /health.",
     "registry-off": "Have an operator set HILUM_HISTORY=true; without state the server knows the model it serves only.",
     "model-not-found": "Take a version that GET /models lists.",
-    "model-conflict": "Give the changed bundle a version of its own: train or export it again.",
+    "model-conflict": "Give the changed bundle a version of its own: `hilum models register BUNDLE --as VERSION`.",
     "champion-moved": "Look at GET /models again and decide anew.",
     "nothing-to-roll-back-to": "Promote the version you want instead; GET /models lists them.",
     "images-not-taken": "Have an operator set HILUM_KEEP_IMAGES=true, or add images with `hilum dataset add`.",
