@@ -41,7 +41,7 @@ def test_what_is_set_is_shown_with_what_the_triggers_say(client: TestClient, aut
     before = client.get("/automation").json()
     assert {name: before[name] for name in OFF} == OFF
     assert (before["new_images"], before["outcome"]) == (7, None)
-    wanted = {"after_images": 5, "every_hours": 168.0, "drift": 0.6, "corrections": 0.2, "action": "run"}
+    wanted = {"after_images": 5.0, "every_hours": 168, "drift": 0.6, "corrections": 0.2, "action": "run"}
 
     answer = client.put("/automation", json=wanted)
 
@@ -60,8 +60,9 @@ def test_what_is_set_is_shown_with_what_the_triggers_say(client: TestClient, aut
 @pytest.mark.parametrize(
     "body",
     [
-        {"after_images": 0}, {"after_images": 1.5}, {"every_hours": 0}, {"drift": -1}, {"corrections": 1.1},
-        {"action": "maybe"}, {"mode": "full"}, [], "run", {"after_images": 10**400},
+        {"after_images": 0}, {"after_images": 1.5}, {"after_images": True}, {"after_images": "5"}, {"every_hours": 0},
+        {"every_hours": "5"}, {"drift": -1}, {"corrections": 1.1}, {"action": "maybe"},
+        {"mode": "full"}, [], "run", {"after_images": 10**400},
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(client: TestClient, body: Any) -> None:

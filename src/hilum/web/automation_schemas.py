@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from hilum.web.numbers import WHOLE
 
 
 class AutomationRequest(BaseModel):
     """When to retrain, and what to do then; a trigger that is null or left out is off."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
-    after_images: int | None = Field(
-        default=None, ge=1, le=1_000_000, description="so many labelled images are new since the last run"
+    after_images: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None = Field(
+        default=None, description="so many labelled images are new since the last run"
     )
     every_hours: float | None = Field(
         default=None, gt=0, le=87_600, description="so long ago the last run was asked for"

@@ -24,7 +24,7 @@ class BatchForm(BaseModel):
 class BatchRequest(BaseModel):
     """Images to score that were sent before."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     images: list[_Digest] = Field(
         min_length=1, max_length=20_000, description="sha256 of files whose images are kept with their predictions"

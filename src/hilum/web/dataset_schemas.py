@@ -127,6 +127,6 @@ class ImagePage(BaseModel):
 class ReleaseRequest(BaseModel):
     """What an image in quarantine shows."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     class_name: Annotated[str, _Text] | None = Field(default=None, description="another class than it came with")

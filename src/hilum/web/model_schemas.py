@@ -51,7 +51,7 @@ class ModelList(BaseModel):
 class PromoteRequest(BaseModel):
     """What a promotion expects; all of it may be left out."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     expected_champion: str | None = Field(
         default=None, max_length=128, description="refuse with `champion-moved` where another model is the champion"

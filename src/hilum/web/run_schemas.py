@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.services.run_rules import RunStatus
+from hilum.web.numbers import WHOLE
 
 
 class RetrainRequest(BaseModel):
     """What a training run is to do; all of it may be left out."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     mode: Literal["head", "full"] = Field(
         default="head",
         description="`head` learns the linear head in minutes, `full` every weight in hours on few cores",
     )
-    epochs: int | None = Field(default=None, ge=1, le=500, description="at the most; by default the mode's")
+    epochs: Annotated[int, Field(ge=1, le=500), WHOLE] | None = Field(
+        default=None, description="at the most; by default the mode's"
+    )
     note: str = Field(default="", max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$", description="why, in your words")
     policy: Literal["auto", "approve", "manual"] | None = Field(
         default=None, description="who decides on the promotion; by default HILUM_PROMOTION"

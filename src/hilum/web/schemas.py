@@ -104,7 +104,7 @@ class PredictionPage(BaseModel):
 class FeedbackRequest(BaseModel):
     """What a person confirmed a slice to show."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     confirmed_class: str = Field(min_length=1, max_length=64, description="a class of the model's, or a new label")
     is_new_label: bool = Field(
@@ -138,7 +138,7 @@ class ReceiptAnswer(BaseModel):
 class SignInRequest(BaseModel):
     """A key to sign in with."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     key: str = Field(min_length=1, max_length=200, description="an API key, as `hilum keys create` printed it")
 

@@ -25,7 +25,7 @@ from hilum.web.dependencies import ContextDep
 from hilum.web.event_stream import STREAM, event_stream
 from hilum.web.refusals import RequestInvalid
 from hilum.web.result_files import json_lines, result_answer, results_csv, results_header
-from hilum.web.routes.openapi import also_as, form_body, json_body, problems
+from hilum.web.routes.openapi import LeftOut, also_as, form_body, json_body, problems
 from hilum.web.upload_form import UploadSpool, read_form
 
 router = APIRouter(tags=["batches"])
@@ -83,7 +83,7 @@ async def queue_batch(request: Request, context: ContextDep, desk: DeskDep) -> R
 async def list_batches(
     desk: DeskDep,
     limit: Annotated[int, Query(ge=1, le=200, description="batches on a page")] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before")] = None,
+    cursor: Annotated[str | LeftOut, Query(max_length=200, description="`next` of the page before")] = None,
 ) -> QueuedBatchPage:
     """Lists batches, the newest first."""
     before = place_of(cursor) if cursor is not None else None

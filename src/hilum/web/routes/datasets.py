@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 
 from hilum.errors import CursorInvalid
 from hilum.services.datasets import ImageFilter, StoredBatch, StoredImage
@@ -29,20 +29,20 @@ from hilum.web.dataset_schemas import (
 )
 from hilum.web.dependencies import ContextDep, DatasetDep
 from hilum.web.refusals import RequestInvalid
-from hilum.web.routes.openapi import also_as, form_body, json_body, problems
+from hilum.web.routes.openapi import LeftOut, also_as, form_body, json_body, problems
 from hilum.web.upload_form import UploadSpool, read_form
 
 router = APIRouter(tags=["labelled images"])
 
 _LAST_SEQUENCE = 2**63 - 1
-_Text = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] | LeftOut
 
 
 def _wanted(
     class_name: _Text = None,
-    split: Literal["train", "test"] | None = None,
-    source: Literal["import", "upload", "feedback"] | None = None,
-    status: Literal["accepted", "quarantined", "deleted"] | None = None,
+    split: Literal["train", "test"] | LeftOut = None,
+    source: Literal["import", "upload", "feedback"] | LeftOut = None,
+    status: Literal["accepted", "quarantined", "deleted"] | LeftOut = None,
 ) -> ImageFilter:
     return ImageFilter(class_name, split, source, status)
 
@@ -97,7 +97,7 @@ async def list_images(
     desk: DatasetDep,
     wanted: Annotated[ImageFilter, Depends(_wanted)],
     limit: Annotated[int, Query(ge=1, le=200, description="images on a page")] = 50,
-    cursor: Annotated[str | None, Query(max_length=20, description="`next` of the page before")] = None,
+    cursor: Annotated[str | LeftOut, Query(max_length=20, description="`next` of the page before")] = None,
 ) -> ImagePage:
     """Lists labelled images, the newest first."""
     before = _sequence_of(cursor) if cursor is not None else None

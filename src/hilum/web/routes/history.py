@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from pydantic import StringConstraints
 
 from hilum.services.feedback import checked_label
 from hilum.services.history import PredictionFilter, StoredPrediction
@@ -15,7 +16,7 @@ from hilum.web.auth import actor_of
 from hilum.web.bodies import parsed
 from hilum.web.cursors import cursor_of, place_of
 from hilum.web.dependencies import ContextDep, HistoryDep
-from hilum.web.routes.openapi import also_as, json_body, problems
+from hilum.web.routes.openapi import LeftOut, also_as, json_body, problems
 from hilum.web.schemas import FeedbackAnswer, FeedbackRequest, PredictionPage, PredictionRecord, ReceiptAnswer
 from hilum.web.tables import csv_header, csv_rows
 
@@ -24,24 +25,24 @@ router = APIRouter(tags=["history"])
 _YEARS = range(1900, 3000)
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
-_Text = Annotated[str | None, Query(max_length=200, pattern=_PRINTABLE)]
+_Text = Annotated[str, StringConstraints(max_length=200, pattern=_PRINTABLE)] | LeftOut
+_Start = Annotated[str, StringConstraints(max_length=64, pattern="^[0-9a-fA-F-]+$")]
 
 
 def _wanted(
     *,
     predicted_class: _Text = None,
-    decision: Literal["confident", "review"] | None = None,
+    decision: Literal["confident", "review"] | LeftOut = None,
     model_version: _Text = None,
-    since: Annotated[datetime | None, Query(description="first moment, such as 2026-11-01; UTC without a zone")] = None,
-    until: Annotated[datetime | None, Query(description="first moment after, such as 2026-12-01")] = None,
+    since: Annotated[
+        datetime | LeftOut, Query(description="first moment, such as 2026-11-01; UTC without a zone")
+    ] = None,
+    until: Annotated[datetime | LeftOut, Query(description="first moment after, such as 2026-12-01")] = None,
     confirmed_class: _Text = None,
     feedback: Annotated[
-        Literal["none", "agrees", "differs"] | None, Query(description="what a person said of the answer")
+        Literal["none", "agrees", "differs"] | LeftOut, Query(description="what a person said of the answer")
     ] = None,
-    search: Annotated[
-        str | None,
-        Query(max_length=64, pattern="^[0-9a-fA-F-]+$", description="how the id, or the image's sha256, begins"),
-    ] = None,
+    search: Annotated[_Start | LeftOut, Query(description="how the id, or the image's sha256, begins")] = None,
 ) -> PredictionFilter:
     return PredictionFilter(
         predicted_class, decision, model_version, _in_utc(since), _in_utc(until), confirmed_class, feedback,
@@ -57,7 +58,7 @@ async def list_predictions(
     history: HistoryDep,
     wanted: WantedDep,
     limit: Annotated[int, Query(ge=1, le=200, description="predictions on a page")] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before")] = None,
+    cursor: Annotated[str | LeftOut, Query(max_length=200, description="`next` of the page before")] = None,
 ) -> PredictionPage:
     """Lists predictions, the newest first."""
     before = place_of(cursor) if cursor is not None else None

@@ -16,7 +16,7 @@ from hilum.web.cursors import cursor_of, place_of
 from hilum.web.dependencies import ContextDep
 from hilum.web.event_stream import STREAM, event_stream
 from hilum.web.problems import problem_response, request_id_of
-from hilum.web.routes.openapi import json_body, problems
+from hilum.web.routes.openapi import LeftOut, json_body, problems
 from hilum.web.run_schemas import EpochAnswer, RetrainRequest, RunAnswer, RunPage
 
 router = APIRouter(tags=["training"])
@@ -55,7 +55,7 @@ async def retrain(request: Request, context: ContextDep, retraining: RetrainingD
 async def list_runs(
     retraining: RetrainingDep,
     limit: Annotated[int, Query(ge=1, le=200, description="runs on a page")] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before")] = None,
+    cursor: Annotated[str | LeftOut, Query(max_length=200, description="`next` of the page before")] = None,
 ) -> RunPage:
     """Lists training runs, the newest first."""
     before = place_of(cursor) if cursor is not None else None

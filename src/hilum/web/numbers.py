@@ -1,0 +1,15 @@
+"""Numbers in JSON bodies, as JSON Schema means them. Knows no body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BeforeValidator
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+"""For a strict integer: in JSON Schema 5.0 is one too (draft 2020-12, validation 6.1.1); "5" and true are not."""
