@@ -138,6 +138,40 @@ def test_a_run_under_way_tells_stage_and_time_left_and_can_be_cancelled(page: Pa
     expect(page.get_by_role("button", name="Cancel run")).to_be_hidden()
 
 
+def test_what_awaits_approval_can_be_declined(page: Page) -> None:
+    awaiting = _PROMOTED | {"status": "awaiting-approval"}
+    declined = awaiting | {"status": "refused", "failure": "a person declined it"}
+    answers = iter([awaiting, declined])
+    page.unroute("**/training-runs?*")
+    page.route("**/training-runs?*", lambda route: route.fulfill(json={"items": [next(answers), *_PAST], "next": None}))
+    page.route("**/decline", lambda route: route.fulfill(json=declined))
+    page.reload()
+
+    expect(page.locator("#run-status")).to_have_text("Awaiting approval")
+    page.get_by_role("button", name="Decline").click()
+    expect(page.get_by_role("dialog")).to_contain_text("challenger-1 will not be promoted")
+    with page.expect_request("**/decline") as told:
+        page.get_by_role("dialog").get_by_role("button", name="Decline it").click()
+    assert told.value.url.endswith(f"/training-runs/{awaiting['id']}/decline")
+    expect(page.locator("#run-status")).to_have_text("Not promoted")
+    expect(page.locator("#run-failure")).to_have_text("A person declined it.")
+    expect(page.get_by_role("button", name="Decline")).to_be_hidden()
+    expect(page.locator("#runs-rows tr").first).to_contain_text("Not promoted")
+
+
+def test_a_run_that_another_decided_on_is_not_declined(page: Page) -> None:
+    awaiting = _PROMOTED | {"status": "awaiting-approval"}
+    page.route("**/training-runs?*", lambda route: route.fulfill(json={"items": [awaiting], "next": None}))
+    problem = {"code": "run-not-awaiting", "title": "The run awaits no decision", "detail": "the run is promoted"}
+    page.route("**/decline", lambda route: route.fulfill(status=409, json=problem))
+    page.reload()
+    page.get_by_role("button", name="Decline").click()
+    page.get_by_role("dialog").get_by_role("button", name="Decline it").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_have_text(
+        "The run awaits no decision. The run is promoted."
+    )
+
+
 def test_past_runs_are_compared(page: Page) -> None:
     expect(page.locator("#run-failure")).to_have_text("The disk is full.")
     expect(page.locator("#runs-rows tr").first).to_contain_text("62.0\u00a0% (epoch 2)")

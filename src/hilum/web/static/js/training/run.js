@@ -47,6 +47,7 @@ function show(run) {
   element("run-progress").value = isActive(run) ? run.progress : 1;
   setText("run-left", leftOf(run));
   element("cancel").hidden = !isActive(run) || Boolean(run.cancel_requested_at);
+  element("decline").hidden = run.status !== "awaiting-approval";
   element("run-failure").hidden = !run.failure;
   setText("run-failure", run.failure ? sentence(run.failure) : "");
   element("run-charts").hidden = run.epochs.length === 0;
@@ -82,4 +83,18 @@ element("cancel").addEventListener("click", async () => {
     act: () => sendJson("POST", `/training-runs/${encodeURIComponent(asked.id)}/cancel`),
   });
   if (cancelled && asked.id === shown.id) show(cancelled);
+});
+
+element("decline").addEventListener("click", async () => {
+  const asked = shown;
+  const declined = await ask({
+    title: "Decline what this run made?",
+    parts: [make("p", { text: `${asked.model_version} will not be promoted by this run; it stays in the registry. The champion goes on answering.` })],
+    action: "Decline it",
+    isDangerous: true,
+    act: () => sendJson("POST", `/training-runs/${encodeURIComponent(asked.id)}/decline`),
+  });
+  if (!declined) return;
+  if (asked.id === shown.id) show(declined);
+  changed(declined);
 });
