@@ -229,6 +229,17 @@ def test_one_server_looks_and_another_takes_over_when_it_is_gone(world: World) -
         made.close()
 
 
+def test_a_clock_set_back_does_not_stop_the_looking(world: World) -> None:
+    one, two = world.automation(), world.automation()
+    set_to(one, after_images=1, action="suggest")
+    now = datetime.now(UTC)
+    assert one.look(now + timedelta(days=400)) is None, "nothing is due"
+    one.close()
+    world.new_images = 1
+    assert two.look(now) is not None
+    two.close()
+
+
 def test_many_servers_at_once_start_one_run(world: World) -> None:
     servers = [world.automation() for _ in range(4)]
     set_to(servers[0], after_images=1, action="run")

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.storage.automation_tables import AutomationRow
+from hilum.storage.leases import has_ended
 from hilum.storage.tables import FeedbackRow, PredictionRow
 from hilum.storage.training_tables import TrainingRunRow
 
@@ -42,7 +43,7 @@ def put_settings(connection: Connection, settings: dict[str, Any], at: datetime)
 
 def hold(connection: Connection, holder: str, *, now: datetime, until: datetime) -> bool:
     """Takes or keeps the right to look at the triggers; False where another server has it."""
-    is_free = or_(AutomationRow.holder == holder, AutomationRow.held_until.is_(None), AutomationRow.held_until < now)
+    is_free = or_(AutomationRow.holder == holder, has_ended(AutomationRow.held_until, now=now, until=until))
     statement = update(AutomationRow).where(AutomationRow.id == _ONLY, is_free)
     return connection.execute(statement.values(holder=holder, held_until=until)).rowcount > 0
 

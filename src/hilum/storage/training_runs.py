@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, Update, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.storage.database import COUNTED
+from hilum.storage.leases import has_ended
 from hilum.storage.training_tables import TrainingRunRow, TrainingWorkerRow
 
 ACTIVE = 1
@@ -21,9 +22,6 @@ Place = tuple[datetime, uuid.UUID]
 """Where a run stands in the order of time; the id decides between equal times."""
 
 _TABLE = TrainingRunRow.__table__
-
-_CLOCKS_APART = timedelta(minutes=5)
-"""Clocks of servers differ by less."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +88,10 @@ def page(connection: Connection, *, before: Place | None, limit: int) -> list[St
 def take(connection: Connection, owner: str, *, now: datetime, until: datetime) -> StoredRun | None:
     """Leases the active run to `owner`, where no other's lease on it still runs.
 
-    A lease that ends much later than this one would was given before the clock was set back; nobody waits for it.
-
     Returns:
         The run, which is running from now on; None where there is none to take.
     """
-    ends = TrainingRunRow.lease_until
-    is_free = or_(ends.is_(None), ends <= now, ends > until + _CLOCKS_APART)
+    is_free = has_ended(TrainingRunRow.lease_until, now=now, until=until)
     statement = (
         update(TrainingRunRow)
         .where(TrainingRunRow.active_slot == ACTIVE, is_free)
