@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
@@ -65,3 +66,14 @@ def wait(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < ends_at
         time.sleep(0.1)
+
+
+def until_served(server: RunningServer, version: str) -> None:
+    """Waits until a model answers."""
+
+    def is_served() -> bool:
+        with contextlib.suppress(ConnectionRefusedError):  # it may still be starting
+            return bool(ask(server, "GET", "/health")["model_version"] == version)
+        return False
+
+    wait(is_served)

@@ -2,52 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hilum.dataset.importer import import_dataset
 from hilum.imaging.decode import decode
 from hilum.inference.bundle import open_bundle
-from hilum.services.reference import reference_bundle
 from hilum.storage.database import Database
 from hilum.storage.schema import upgrade
-from journey_client import PATIENCE_S, ask, predict, send, wait
+from journey_client import PATIENCE_S, ask, predict, send, until_served
+from real_subset import slices_of, spread, train_weak_champion
 from server_process import RunningServer, running_server
-
-_CLASSES = {
-    "adenocarcinoma": ("adenocarcinoma_left.lower.lobe_T2_N0_M0_Ib", "adenocarcinoma"),
-    "large_cell_carcinoma": ("large.cell.carcinoma_left.hilum_T2_N2_M0_IIIa", "large.cell.carcinoma"),
-    "normal": ("normal", "normal"),
-    "squamous_cell_carcinoma": ("squamous.cell.carcinoma_left.hilum_T1_N2_M0_IIIa", "squamous.cell.carcinoma"),
-}
-
-
-def _spread(folder: Path, count: int) -> list[Path]:
-    files = sorted(folder.iterdir())
-    return files[:: max(1, len(files) // count)][:count]
 
 
 @pytest.fixture(scope="module")
 def weak_champion(reference_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that learnt from a handful of real slices: one that more of them change."""
-    from hilum.training.pipeline import TrainingSettings, train
-
-    root = tmp_path_factory.mktemp("few") / "few"
-    for name, (folder, _) in _CLASSES.items():
-        (root / "train" / name).mkdir(parents=True)
-        for file in _spread(reference_data / "train" / folder, 12 if name == "normal" else 6):
-            (root / "train" / name / file.name).write_bytes(file.read_bytes())
-    settings = TrainingSettings(mode="head", side=96, epochs=4, refit=False)
-    out = root.with_name("champion")
-    return train(import_dataset(root), out, settings, lambda *_: None, gate_from=reference_bundle())
+    return train_weak_champion(reference_data, tmp_path_factory.mktemp("weak"), epochs=4)
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +31,11 @@ def upload(reference_data: Path) -> bytes:
     """A zip with a folder a class, of both splits; with a copy of a test image and a picture that is no CT slice."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for name, (train, test) in _CLASSES.items():
-            held_out = _spread(reference_data / "test" / test, 16 if name == "normal" else 10)
-            learnt = _spread(reference_data / "train" / train, 60 if name == "normal" else 24)
-            for split, files in (("test", held_out), ("train", learnt)):
+        for split, count, normal in (("test", 10, 16), ("train", 24, 60)):
+            for name, files in slices_of(reference_data, split, count, normal).items():
                 for file in files:
                     archive.writestr(f"{split}/{name}/{file.name}", file.read_bytes())
-        copied = _spread(reference_data / "test" / "adenocarcinoma", 10)[0]
+        copied = spread(reference_data / "test" / "adenocarcinoma", 10)[0]
         archive.writestr("train/adenocarcinoma/copy-of-a-test-image.png", copied.read_bytes())
         photo = min((reference_data.parent / "not-chest-ct" / "natural").iterdir())
         archive.writestr(f"train/normal/photo{photo.suffix}", photo.read_bytes())
@@ -77,15 +51,6 @@ def _events(server: RunningServer, run_id: str) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in stream.splitlines() if line.startswith("data: ")]
 
 
-def _until(server: RunningServer, is_so: Callable[[dict[str, Any]], bool]) -> None:
-    def is_there() -> bool:
-        with contextlib.suppress(ConnectionRefusedError):  # it may still be starting
-            return is_so(ask(server, "GET", "/health"))
-        return False
-
-    wait(is_there)
-
-
 def test_from_an_upload_to_another_answer_and_back(
     weak_champion: Path, upload: bytes, reference_data: Path, database_url: str, tmp_path: Path
 ) -> None:
@@ -97,18 +62,15 @@ def test_from_an_upload_to_another_answer_and_back(
     gate = open_bundle(weak_champion).load_gate(threads=1)
     assert gate is not None
     with running_server(weak_champion, tmp_path / "log", settings) as server:
-        _until(server, lambda health: health["model_version"] == champion)
+        until_served(server, champion)
         report = send(server, "/upload-data", "files", "slices.zip", upload)
         reasons = {item["code"] for item in report["items"]}
         assert {"holdout-image", "not-a-chest-ct"} <= reasons
         assert report["accepted"] > 80
         assert report["quarantined"] >= 1
 
-        slices = {
-            file: file.read_bytes()
-            for name, (_, folder) in _CLASSES.items()
-            for file in _spread(reference_data / "test" / folder, 16 if name == "normal" else 10)
-        }
+        held_out = slices_of(reference_data, "test", 10, 16)
+        slices = {file: file.read_bytes() for files in held_out.values() for file in files}
         slices = {file: data for file, data in slices.items() if not gate.judge(decode(data).pixels).is_refused}
         before = {file: predict(server, data) for file, data in slices.items()}
 
@@ -128,7 +90,7 @@ def test_from_an_upload_to_another_answer_and_back(
         challenger = run["model_version"]
         assert ask(server, "GET", "/health")["model_version"] == champion
         ask(server, "POST", f"/models/{challenger}/promote", b"{}")
-        _until(server, lambda health: health["model_version"] == challenger)
+        until_served(server, challenger)
         after = {file: predict(server, data) for file, data in slices.items()}
         assert {answer["model_version"] for answer in after.values()} == {challenger}
         changed = [file for file in slices if before[file]["predicted_class"] != after[file]["predicted_class"]]
@@ -139,7 +101,7 @@ def test_from_an_upload_to_another_answer_and_back(
         assert model["parent_version"] == champion
 
         ask(server, "POST", "/models/rollback")
-        _until(server, lambda health: health["model_version"] == champion)
+        until_served(server, champion)
         for file in changed:
             again = predict(server, slices[file])
             assert again["probabilities"] == before[file]["probabilities"]
