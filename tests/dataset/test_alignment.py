@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from dataset_samples import draw_distinct
 
+from hilum.dataset import neighbours
 from hilum.dataset.alignment import ALIGNED_COPY, aligned_cosine, best_twins
 from hilum.dataset.groups import NEAR_COPY, fingerprint_of
 from hilum.dataset.neighbours import nearest_few, unit_vectors
@@ -43,7 +44,9 @@ def test_blank_pictures_fit_nothing(other: np.ndarray) -> None:
     assert aligned_cosine(other, other) < 0.5
 
 
-def test_the_nearest_few_come_nearest_first() -> None:
+@pytest.mark.parametrize("block", [1, 2, 100])
+def test_the_nearest_few_come_nearest_first(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(neighbours, "_BLOCK", block)
     rng = np.random.default_rng(0)
     left, right = rng.integers(0, 255, (5, 30), dtype=np.uint8), rng.integers(0, 255, (9, 30), dtype=np.uint8)
     cosines = np.corrcoef(left, right)[:5, 5:]

@@ -21,7 +21,9 @@ ALIGNED_COPY = 0.97
 """Aligned cosine above which two images are one slice: in the reference data 1 % of the test slices reach it with an
 image of another cancer class, which must be another patient's (docs/audit.md)."""
 
-_CANDIDATES = 4
+CANDIDATES = 4
+"""So many of the nearest fingerprints are fitted."""
+
 _WORTH_FITTING = 0.8
 _STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
 _BLUR = 3
@@ -79,6 +81,7 @@ def best_twins(
     left: NDArray[np.uint8],
     right: NDArray[np.uint8],
     *,
+    nearest: tuple[NDArray[np.intp], NDArray[np.float32]] | None = None,
     progress: Callable[[int, int], None] | None = None,
     workers: int = 2,
 ) -> list[Twin]:
@@ -87,10 +90,11 @@ def best_twins(
     Args:
         left: (N, 6912) uint8.
         right: (M, 6912) uint8.
+        nearest: what `nearest_few(left, right, CANDIDATES)` returned, where the caller has it already.
         progress: called with rows done and rows in all.
         workers: threads; the fit runs outside of Python's lock.
     """
-    rows, cosines = nearest_few(left, right, _CANDIDATES)
+    rows, cosines = nearest or nearest_few(left, right, CANDIDATES)
 
     def best_of(row: int) -> Twin | None:
         fits = (

@@ -101,18 +101,31 @@ def nearest_few(
     """
     rows = np.full((len(left), count), -1, np.intp)
     cosines = np.full((len(left), count), -1.0, np.float32)
-    for start in range(0, len(left), _BLOCK):
-        units = unit_vectors(left[start : start + _BLOCK])
+    height = _TALL * _BLOCK
+    for start in range(0, len(left), height):
+        units = unit_vectors(left[start : start + height])
         here = slice(start, start + len(units))
         for across in range(0, len(right), _BLOCK):
-            block = units @ unit_vectors(right[across : across + _BLOCK]).T
-            columns = np.broadcast_to(np.arange(across, across + block.shape[1]), block.shape)
-            merged = np.concatenate([cosines[here], block], axis=1)
-            names = np.concatenate([rows[here], columns], axis=1)
+            columns, highest = _highest(units @ unit_vectors(right[across : across + _BLOCK]).T, count)
+            merged = np.concatenate([cosines[here], highest], axis=1)
+            names = np.concatenate([rows[here], columns + across], axis=1)
             order = np.argsort(-merged, axis=1, kind="stable")[:, :count]
             cosines[here] = np.take_along_axis(merged, order, axis=1)
             rows[here] = np.take_along_axis(names, order, axis=1)
     return rows, cosines
+
+
+def _highest(cosines: NDArray[np.float32], count: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Columns and values of each row's `count` highest, the highest first, of equal ones the leftmost; spoils them."""
+    count = min(count, cosines.shape[1])
+    columns = np.empty((len(cosines), count), np.intp)
+    highest = np.empty((len(cosines), count), np.float32)
+    every = np.arange(len(cosines))
+    for place in range(count):  # a few passes are faster than sorting
+        columns[:, place] = cosines.argmax(axis=1)
+        highest[:, place] = cosines[every, columns[:, place]]
+        cosines[every, columns[:, place]] = -np.inf
+    return columns, highest
 
 
 def unit_vectors(fingerprints: NDArray[np.uint8]) -> NDArray[np.float32]:

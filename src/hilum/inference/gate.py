@@ -60,21 +60,21 @@ class Gate:
         self.settings = settings
         self._session = open_session(graph, threads=threads)
         self._input = self._session.get_inputs()[0].name
+        self._chest = settings.kinds.index(CHEST)
         self._check_golden(graph.name)
 
     def judge(self, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Verdict:
         """Judges one decoded picture: (H, W) grey values on the 0..255 scale."""
         settings = self.settings
-        scores = self.scores(gate_picture(pixels, settings.side)[np.newaxis])[0]
-        chest = settings.kinds.index(CHEST)
-        score = float(scores[chest])
-        others = np.delete(np.arange(len(settings.kinds)), chest)
-        other = settings.kinds[int(others[scores[others].argmax()])]
+        scores = self.scores(gate_picture(pixels, settings.side)[np.newaxis])[0].tolist()
+        score = scores[self._chest]
+        kind = settings.kinds[scores.index(max(scores))]
+        scores[self._chest] = -1.0
         is_refused = score < settings.refuse_below
         return Verdict(
             score=score,
-            kind=settings.kinds[int(scores.argmax())],
-            looks_like=settings.words[other],
+            kind=kind,
+            looks_like=settings.words[settings.kinds[scores.index(max(scores))]],
             is_refused=is_refused,
             is_unusual=not is_refused and score < settings.unusual_below,
         )

@@ -13,8 +13,10 @@ from click.testing import CliRunner
 from dataset_samples import WriteImages, draw_distinct, encode
 
 from hilum.cli import main
+from hilum.dataset.audit import evidence
 from hilum.dataset.audit.auditing import audit
 from hilum.dataset.audit.classes import naive_swap
+from hilum.dataset.audit.evidence import gather
 from hilum.dataset.audit.finding import Audit
 from hilum.dataset.audit.hog import hog_features
 from hilum.dataset.audit.interval import score
@@ -73,6 +75,17 @@ def test_progress_tells_of_every_stage_to_its_end(faulty: Path) -> None:
     audit(read_dataset(faulty), progress=lambda stage, share, _: told.setdefault(stage, []).append(share))
     assert list(told) == ["compare", "fit", "check", "probe", "shortcuts"]
     assert all(shares == sorted(shares) and shares[-1] == 1 for shares in told.values())
+
+
+def test_a_large_data_set_is_judged_by_a_sample_of_it(
+    write_images: WriteImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = read_dataset(write_images(f"train/{c}/{k}.png" for c in "ab" for k in range(6)))
+    exact = gather(scan, lambda *_: None).usual_likeness
+    monkeypatch.setattr(evidence, "_MOST_COMPARED", 11)
+    assert gather(scan, lambda *_: None).usual_likeness == pytest.approx(exact, abs=0.05)
+    monkeypatch.setattr(evidence, "_MOST_COMPARED", 12)
+    assert gather(scan, lambda *_: None).usual_likeness == exact
 
 
 def test_a_clean_data_set_has_no_error(write_images: WriteImages) -> None:

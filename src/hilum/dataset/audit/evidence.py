@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.dataset.alignment import Twin, best_twins
+from hilum.dataset.alignment import CANDIDATES, Twin, best_twins
 from hilum.dataset.groups import grouped, links_within, near_copies
 from hilum.dataset.manifest import DatasetManifest, ImageRecord
-from hilum.dataset.neighbours import Pairs, nearest
+from hilum.dataset.neighbours import Pairs, nearest, nearest_few
 from hilum.dataset.scan import Scan, usable_cores
 from hilum.dataset.series import NameSeries, name_series
 
@@ -21,6 +21,24 @@ Progress = Callable[[str, float, str], None]
 CopyPairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]
 
 _MOST_PAIRS = 2_000_000
+_MOST_COMPARED = 8_000
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A held-out split and the images most like it in the splits before it.
+
+    Attributes:
+        rows: (N,) rows of the manifest.
+        others: (M,) rows of the manifest, of the splits before.
+        nearest: (N, 4) places in `others`, the most like first; -1 where there are fewer.
+        cosines: (N, 4) theirs.
+    """
+
+    rows: NDArray[np.intp]
+    others: NDArray[np.intp]
+    nearest: NDArray[np.intp]
+    cosines: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,7 @@ class Evidence:
         series: the manifest grouped by near copies and named series.
         names: how well the names predict the neighbours.
         pairs: rows and cosines of near copies with different bytes; at most two million are kept.
+        held_out: what is most like the images of test and valid, by the split's name.
         twins: for each held-out image (test, then valid) its best fit in the splits before it; rows of the manifest.
     """
 
@@ -41,6 +60,7 @@ class Evidence:
     series: DatasetManifest
     names: NameSeries
     pairs: CopyPairs
+    held_out: Mapping[str, HeldOut]
     twins: tuple[Twin, ...]
 
     @property
@@ -57,18 +77,27 @@ class Evidence:
         """Rows of the records in these splits."""
         return np.array([row for row, record in enumerate(self.records) if record.split in splits], np.intp)
 
-    def distinct_rows_of(self, *splits: str) -> NDArray[np.intp]:
-        """The first row of each content in these splits."""
-        first_of: dict[str, int] = {}
-        for row in self.rows_of(*splits).tolist():
-            first_of.setdefault(self.records[row].sha256, row)
-        return np.array(list(first_of.values()), np.intp)
+    def first_of(self, rows: NDArray[np.intp]) -> dict[str, int]:
+        """The first of these rows by its content's sha256."""
+        first: dict[str, int] = {}
+        for row in rows.tolist():
+            first.setdefault(self.records[row].sha256, row)
+        return first
 
     @cached_property
     def usual_likeness(self) -> float:
-        """Median cosine of each distinct train image's nearest other train image."""
-        _, cosines = nearest(self.scan.fingerprints[self.distinct_rows_of("train")])
-        return float(np.median(cosines))
+        """Median cosine of each distinct train image's nearest other train image; of 8,000 drawn where there are more.
+
+        The median of a sample is enough, and comparing all with all grows by the square.
+        """
+        rows = np.array(list(self.first_of(self.rows_of("train")).values()), np.intp)
+        prints = self.scan.fingerprints
+        if len(rows) <= _MOST_COMPARED:
+            return float(np.median(nearest(prints[rows])[1]))
+        rows = np.random.default_rng(0).permutation(rows)
+        drawn, rest = rows[:_MOST_COMPARED], rows[_MOST_COMPARED:]
+        among, beyond = nearest(prints[drawn])[1], nearest(prints[drawn], prints[rest])[1]
+        return float(np.median(np.maximum(among, beyond)))
 
     def labels(self) -> NDArray[np.intp]:
         """(N,) class indices."""
@@ -84,10 +113,12 @@ def gather(scan: Scan, progress: Progress) -> Evidence:
     near = grouped(manifest, pairs.passed(near_copies(manifest, prints)))
     progress("compare", 0.4, "series in names")
     names = name_series(manifest, prints)
-    progress("compare", 0.9, "series")
+    progress("compare", 0.55, "series")
     series = grouped(manifest, (links_within(near), *names.links))
+    progress("compare", 0.6, "held-out splits")
+    held_out = _compared(manifest, prints)
     progress("compare", 1.0, "done")
-    return Evidence(scan, near, series, names, pairs.kept(), tuple(_twins(near, prints, progress)))
+    return Evidence(scan, near, series, names, pairs.kept(), held_out, tuple(_twins(held_out, prints, progress)))
 
 
 def is_cancer(class_name: str) -> bool:
@@ -123,18 +154,26 @@ class _PairKeeper:
         return left, right, cosines
 
 
-def _twins(manifest: DatasetManifest, prints: NDArray[np.uint8], progress: Progress) -> list[Twin]:
+def _compared(manifest: DatasetManifest, prints: NDArray[np.uint8]) -> dict[str, HeldOut]:
+    found = {}
     split_of = np.array([record.split for record in manifest.records])
+    for name, others in (("test", ("train", "valid")), ("valid", ("train",))):
+        rows, right = np.flatnonzero(split_of == name), np.flatnonzero(np.isin(split_of, others))
+        if rows.size and right.size:
+            nearest, cosines = nearest_few(prints[rows], prints[right], CANDIDATES)
+            found[name] = HeldOut(rows, right, nearest, cosines)
+    return found
+
+
+def _twins(held_out: Mapping[str, HeldOut], prints: NDArray[np.uint8], progress: Progress) -> list[Twin]:
     found: list[Twin] = []
-    for held_out, others in (("test", ("train", "valid")), ("valid", ("train",))):
-        left, right = np.flatnonzero(split_of == held_out), np.flatnonzero(np.isin(split_of, others))
-        if not left.size or not right.size:
-            continue
+    for name, held in held_out.items():
         twins = best_twins(
-            prints[left],
-            prints[right],
-            progress=lambda done, of: progress("fit", done / of, f"{done}/{of} images of {held_out}"),  # noqa: B023
+            prints[held.rows],
+            prints[held.others],
+            nearest=(held.nearest, held.cosines),
+            progress=lambda done, of: progress("fit", done / of, f"{done}/{of} images of {name}"),  # noqa: B023
             workers=usable_cores(),
         )
-        found += [Twin(int(left[t.left]), int(right[t.right]), t.cosine, t.aligned) for t in twins]
+        found += [Twin(int(held.rows[t.left]), int(held.others[t.right]), t.cosine, t.aligned) for t in twins]
     return found

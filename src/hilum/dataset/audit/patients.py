@@ -101,7 +101,7 @@ def dependent_valid(evidence: Evidence) -> Finding | None:
         return None
     records = evidence.records
     within = evidence.usual_likeness
-    rows, cosines, found = _across(evidence, "valid", ("train",), below=2.0)
+    rows, cosines, found = _across(evidence, "valid", below=2.0)
     across = float(np.median(cosines))
     strangers = float(np.median(_other_class_cosines(evidence, "valid", "train")))
     same = float(np.mean([records[i].class_name == records[j].class_name for i, j in zip(rows, found, strict=True)]))
@@ -152,14 +152,15 @@ def _other_class_cosines(evidence: Evidence, held_out: str, others: str) -> NDAr
 
 
 def _across(
-    evidence: Evidence, held_out: str, others: tuple[str, ...] = ("train", "valid"), *, below: float = NEAR_COPY
+    evidence: Evidence, held_out: str, *, below: float = NEAR_COPY
 ) -> tuple[list[int], NDArray[np.float32], list[int]]:
     """Rows of held-out images without a near copy elsewhere, their nearest cosine, and the row it belongs to."""
-    left = evidence.distinct_rows_of(held_out)
-    right = evidence.distinct_rows_of(*others)
-    found, cosines = nearest(evidence.scan.fingerprints[left], evidence.scan.fingerprints[right])
-    kept = cosines < below
-    return left[kept].tolist(), np.asarray(cosines[kept], np.float32), right[found[kept]].tolist()
+    held = evidence.held_out[held_out]
+    first_left, first_right = evidence.first_of(held.rows), evidence.first_of(held.others)
+    is_first = np.isin(held.rows, list(first_left.values()))
+    kept = np.flatnonzero(is_first & (held.cosines[:, 0] < below))
+    found = (evidence.records[row].sha256 for row in held.others[held.nearest[kept, 0]].tolist())
+    return held.rows[kept].tolist(), held.cosines[kept, 0], [first_right[sha256] for sha256 in found]
 
 
 def _groups_crossing(evidence: Evidence) -> int:
