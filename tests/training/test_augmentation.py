@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
@@ -122,3 +122,18 @@ def test_a_window_is_what_preprocessing_gives_of_the_slice_in_that_window() -> N
     assert np.abs(np.array(medians) - SOFT_TISSUE.tissue_level).max() < 0.15  # tissue is found again as the anchor
     assert all(variant[plain == 0].max() == 0 for variant in variants)
     assert len({variant.tobytes() for variant in variants}) > 20
+
+
+def test_noise_is_fine_or_as_a_soft_kernel_shows_it() -> None:
+    grey = np.full((96, 96), 120, np.uint8)
+    textured = replace(NONE, texture=1.0)
+    likeness = []
+    for seed in range(40):
+        variant = textured.apply(grey, 64, np.random.default_rng(seed))
+        if variant.std() > 0.01:  # a blur leaves one grey as it is
+            likeness.append(float(np.corrcoef(variant[:, 1:].ravel(), variant[:, :-1].ravel())[0, 1]))
+    fine = [value for value in likeness if abs(value) < 0.1]
+    coarse = [value for value in likeness if value > 0.5]
+    assert fine
+    assert coarse
+    assert len(fine) + len(coarse) == len(likeness)

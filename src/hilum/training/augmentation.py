@@ -17,6 +17,9 @@ BASE_SCALE = 1.5
 _BLACK = 5
 """Grey levels below this are what preprocessing blanks."""
 
+_NOISIEST = 0.12
+"""Largest standard deviation of noise: stretching soft tissue stretches a slice's noise threefold."""
+
 _LUNG_HU, _TISSUE_HU = -850.0, 40.0
 """What the two anchors of preprocessing are taken for."""
 
@@ -41,7 +44,7 @@ class Augmentation:
         window: probability of another window, from narrow mediastinal to wide, with the anchors found again.
         tone: probability of taking over, in part, the grey values another slice has inside the body: windows, contrast
             media and scanners then go with no class (histogram matching, Gonzalez and Woods, 3.3).
-        texture: probability of noise or blur, as other kernels and JPEG give.
+        texture: probability of noise, fine or as a soft kernel shows it, or blur, as other doses and kernels give.
         erase: probability of blanking one rectangle, so that no single spot decides (Zhong et al., AAAI 2020).
     """
 
@@ -54,7 +57,7 @@ class Augmentation:
     gamma: float = 0.25
     window: float = 0.5
     tone: float = 0.5
-    texture: float = 0.4
+    texture: float = 0.6
     erase: float = 0.25
 
     def apply(
@@ -150,5 +153,7 @@ def _take_window(grey: NDArray[np.float32], levels: Preprocessing, rng: np.rando
 def _retexture(grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     if rng.random() < 0.5:
         noise = rng.standard_normal(grey.shape, dtype=np.float32)
-        return grey + noise * np.float32(rng.uniform(0.005, 0.04)) * (grey > 0)
+        if rng.random() < 0.5:
+            noise = cv2.blur(noise, (3, 3)) * np.float32(2)
+        return grey + noise * np.float32(rng.uniform(0.005, _NOISIEST)) * (grey > 0)
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.3, 1.0)), np.float32)
