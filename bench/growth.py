@@ -161,8 +161,8 @@ def _compare(count: int, _: Path) -> dict[str, float]:
 def _head(count: int, _: Path) -> dict[str, float]:
     """Fit a linear head to features that are there, some epochs."""
     from hilum.training.architectures import build_classifier
-    from hilum.training.head import fit_head
     from hilum.training.fit_settings import FitSettings
+    from hilum.training.head import fit_head
 
     rng = np.random.default_rng(0)
     features = rng.normal(0, 1, (_VIEWS, count, _FEATURES)).astype(np.float32)
