@@ -83,11 +83,14 @@ def canary_jpeg() -> bytes:
 
 
 def canary_tiff() -> bytes:
-    """Description, artist, and a private tag."""
+    """Names, description, artist, host, copyright; XMP, IPTC, Photoshop's block, an EXIF comment; a private tag."""
     tags = TiffImagePlugin.ImageFileDirectory_v2()
-    for tag in (270, 315, 65000):
+    for tag in (269, 270, 285, 315, 316, 33432, 65000):
         tags[tag] = CANARY
         tags.tagtype[tag] = 2
+    for tag in (700, 33723, 34377, 37510):
+        tags[tag] = _TEXT
+        tags.tagtype[tag] = 7
     return _saved("TIFF", tiffinfo=tags, exif=b"")
 
 
@@ -105,12 +108,14 @@ def canary_webp() -> bytes:
 
 
 def canary_zip(folder: str = CANARY) -> bytes:
-    """Names and comments of a zip, and the slices in it."""
+    """Names, comments and extra fields of a zip, the slices in it, and a file that is none."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.comment = b""
-        for name, make in CANARY_FILES.items():
-            archive.writestr(f"{folder}/{CANARY}-{name}", make())
+        archive.comment = _TEXT
+        for name, make in {**CANARY_FILES, "notes.txt": lambda: _TEXT}.items():
+            entry = zipfile.ZipInfo(f"{folder}/{CANARY}-{name}")
+            entry.comment, entry.extra = _TEXT, struct.pack("<HH", 0x7075, len(_TEXT)) + _TEXT
+            archive.writestr(entry, make())
     return out.getvalue()
 
 

@@ -1,11 +1,23 @@
-"""Structured logs: one JSON object a line on standard error. Knows no request."""
+"""Structured logs: one JSON object a line on standard error. Knows no request.
+
+What a library's exception or warning says may quote the file it was handed, and so name a patient: of these the log
+tells type and place only.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import logging.config
+import sys
+import threading
+import traceback
+import warnings
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
+
+_RAISED = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 _LONGEST_LINE = 8000
 _FIELDS = (
@@ -36,6 +48,47 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)[-_LONGEST_LINE:]
         return json.dumps(line)
+
+    def formatException(self, ei: _RAISED) -> str:  # noqa: N802 - the name is the library's
+        """The frames that led to an exception, and to those behind it, the first one first."""
+        told: list[str] = []
+        error, seen = ei[1], set[int]()
+        while error is not None and id(error) not in seen:
+            seen.add(id(error))
+            told.insert(0, "".join(traceback.format_tb(error.__traceback__)) + _name_of(error))
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\n\n".join(told)
+
+
+def configure(level: str) -> None:
+    """Sets the process's logs up, and has it log what Python would write to standard error as it is."""
+    logging.config.dictConfig(log_config(level))
+    log = logging.getLogger("hilum")
+
+    def tell_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, trace)
+        else:
+            log.critical("the process ends", exc_info=(kind, error, trace))
+
+    def tell_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            log.error("a thread ends", exc_info=args.exc_value)
+
+    def tell_warning(_: Warning | str, category: type[Warning], *place: Any) -> None:
+        log.warning("a library warns", extra={"reason": f"{category.__name__} at {place[0]}:{place[1]}"})
+
+    sys.excepthook, threading.excepthook = tell_end, tell_thread
+    warnings.showwarning = tell_warning  # type: ignore[assignment]  # it is called with positions only
+
+
+def _name_of(error: BaseException) -> str:
+    """The type; and the words where they are hilum's or the system's."""
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    if kind.__module__.partition(".")[0] == "hilum":
+        return f"{name}: {error}"
+    return f"{name}: {error.strerror}" if isinstance(error, OSError) else name
 
 
 def log_config(level: str) -> dict[str, Any]:

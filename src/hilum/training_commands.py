@@ -54,10 +54,8 @@ def worker(only: Literal["training", "batches"] | None) -> None:
       HILUM_DATABASE_URL=postgresql://… hilum worker
       HILUM_DATABASE_URL=postgresql://… hilum worker --only batches
     """
-    import logging.config
-
     from hilum.errors import TrainingFailed
-    from hilum.logs import log_config
+    from hilum.logs import configure
     from hilum.services.batch_desk import open_batch_supervisor
     from hilum.services.state import prepare
     from hilum.services.training_desk import open_supervisor
@@ -68,7 +66,7 @@ def worker(only: Literal["training", "batches"] | None) -> None:
             f"the packages {', '.join(missing)} are not installed: pip install 'hilum[train]', or use --only batches"
         )
     settings = _settings()
-    logging.config.dictConfig(log_config(settings.log_level))
+    configure(settings.log_level)
     places = _places()
     prepare(places)
     environment = settings.state_environment()

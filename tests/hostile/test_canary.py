@@ -6,9 +6,11 @@ import hashlib
 import http.client
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -16,10 +18,12 @@ from click.testing import CliRunner
 import dicom_files as dcm
 from canaries import CANARY, CANARY_FILES, canary_dicom, canary_zip
 from hilum.cli import main
+from series_files import series_slice
 from server_process import RunningServer, running_server
 
 _LISTS = ("/predictions", "/predictions.csv", "/metrics", "/health", "/monitoring/drift", "/dataset", "/dataset/images")
-_TEXT = CANARY[:9].encode()
+_RESULTS = ("results", "results.csv", "results.jsonl", "results.ndjson")
+_TEXT, _WIDE = CANARY[:9].encode(), CANARY[:9].encode("utf-16-le")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,9 @@ def server(tiny_bundle: Path, home: Path) -> Iterator[RunningServer]:
         yield running
 
 
-def post(server: RunningServer, path: str, part: str, *files: tuple[str, bytes]) -> tuple[int, bytes]:
+def post(
+    server: RunningServer, path: str, part: str, *files: tuple[str, bytes], accept: str = "*/*"
+) -> tuple[int, bytes]:
     """Status and body of an upload."""
     boundary = "b0undary"
     body = b"".join(
@@ -46,7 +52,8 @@ def post(server: RunningServer, path: str, part: str, *files: tuple[str, bytes])
     ) + f"--{boundary}--\r\n".encode()  # fmt: skip
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     try:
-        connection.request("POST", path, body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": accept}
+        connection.request("POST", path, body, headers)
         response = connection.getresponse()
         return response.status, response.read() + repr(response.getheaders()).encode()
     finally:
@@ -87,13 +94,71 @@ def test_nothing_that_names_a_person_gets_through(
     assert CliRunner().invoke(main, ["db", "backup", str(backup)]).exit_code == 0
     CliRunner().invoke(main, ["audit-log", "export", "--out", str(events)])
 
-    files = [file for file in (*home.rglob("*"), home.parent / "log", *tmp_path.rglob("*")) if file.is_file()]
-    assert len([file for file in files if "blobs" in file.parts]) >= len(CANARY_FILES) - 2
-    leaks = [str(file) for file in files if _TEXT in file.read_bytes() or CANARY[:9].encode("utf-16-le") in
-             file.read_bytes()]  # fmt: skip
-    assert leaks == []
+    assert len([file for file in home.rglob("*") if file.is_file() and "blobs" in file.parts]) >= len(CANARY_FILES) - 2
+    assert leaks(home, tmp_path) == []
     assert not [body[:200] for body in seen if _TEXT in body]
+
+
+def leaks(home: Path, *others: Path) -> list[str]:
+    """Files that name the person, among the state, the log of all processes beside it, and others."""
+    folders = (home, *others)
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()] + [home.parent / "log"]
+    named = [file for file in files if any(text in file.read_bytes() for text in (_TEXT, _WIDE))]
     assert "JANE" not in (home.parent / "log").read_text()
+    return [str(file) for file in named]
+
+
+def test_a_report_names_the_patient_to_its_sender_only(server: RunningServer, home: Path) -> None:
+    slices = [series_slice(number, patient=CANARY) for number in range(2)]
+    for path, part, files, expected in (
+        ("/predict", "file", slices[:1], 200),
+        ("/predict/study", "files", slices, 200),
+        ("/predict", "file", [canary_dicom()], 422),
+        ("/predict", "file", [series_slice(0, patient=CANARY, series=CANARY)], 422),
+    ):
+        status, body = post(server, path, part, *((CANARY, data) for data in files), accept="application/dicom")
+        assert status == expected, body
+        assert (_TEXT in body) == (expected == 200)
+    assert leaks(home) == []
+
+
+def test_what_a_batch_is_sent_names_nobody(server: RunningServer, home: Path) -> None:
+    status, body = post(server, "/batches", "files", (f"{CANARY}.zip", canary_zip()), (CANARY, canary_dicom()))
+    assert status == 202, body
+    assert leaks(home) == []  # while the images wait
+    batch = json.loads(body[: body.rindex(b"}") + 1])["id"]
+    until = time.monotonic() + 120
+    while json.loads(told := server.get(f"/batches/{batch}")[1])["ended_at"] is None and time.monotonic() < until:
+        time.sleep(0.2)
+    seen = [body, told] + [server.get(f"/batches/{batch}/{name}")[1] for name in _RESULTS]
+    assert json.loads(told)["answered"] >= len(CANARY_FILES)
+    assert not [body[:200] for body in seen if _TEXT in body]
+    assert leaks(home) == []
+
+
+def test_requests_that_name_somebody_are_not_written_down(server: RunningServer, home: Path) -> None:
+    _, body = post(server, "/predict", "file", ("a.png", CANARY_FILES["a.png"]()))
+    found = f"/predictions/{json.loads(body[: body.rindex(b'}') + 1])['id']}"
+    label = json.dumps({"confirmed_class": CANARY, "is_new_label": True})
+    name = quote(CANARY)
+    for method, path, sent in (
+        ("POST", f"{found}/feedback", label),
+        ("POST", f"{found}/feedback", json.dumps({CANARY: CANARY})),
+        ("POST", f"{found}/feedback", CANARY),
+        ("GET", f"/{name}", None),
+        ("GET", f"/predictions/{name}", None),
+        ("GET", f"/predictions?search={name}&{name}={name}", None),
+        ("GET", f"/predictions.csv?since={name}", None),
+        (CANARY[:3], f"/models/{name}", None),
+    ):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        headers = {"User-Agent": CANARY, "X-Request-ID": CANARY, "Referer": CANARY, "Content-Type": "application/json"}
+        connection.request(method, path, sent, headers)
+        response = connection.getresponse()
+        response.read()
+        assert 200 <= response.status < 500, path
+        connection.close()
+    assert leaks(home) == []
 
 
 def test_kept_copies_can_be_replayed(

@@ -106,6 +106,11 @@ def test_a_bundle_measured_again_since_its_version_was_registered(
         deployment.promote("tiny-a.2", actor="cli")
         deployment.look()
         assert "answers.json" in deployment.service.model.predictor.manifest.files
+    caplog.clear()
+    with models.serving(bundle="measured") as deployment:
+        deployment.look()
+        assert deployment.service.model.version == "tiny-a.2"
+    assert caplog.records == []
 
 
 def test_every_server_follows_promotions_and_rollbacks(models: RegisteredModels, quick: None, slice_png: bytes) -> None:

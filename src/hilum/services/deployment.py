@@ -250,10 +250,14 @@ class Deployment:
         return champion
 
     def _check_same(self, known: ModelRecord) -> None:
-        """Returns where the registered model of this version has the files of the bundle at hand."""
-        manifest = file_digest(self._bundle / MANIFEST)
-        if known.files.get(MANIFEST) != manifest:
-            raise conflict(known.version, known.files, {**read_manifest(self._bundle).files, MANIFEST: manifest})
+        """Returns where the registered model, or the champion under another version, is the bundle at hand."""
+        files = read_manifest(self._bundle).files
+        at_hand = {**files, MANIFEST: file_digest(self._bundle / MANIFEST)}
+        if known.files == at_hand:
+            return
+        champion = self.registry.champion()
+        if champion is None or {**champion.files, MANIFEST: at_hand[MANIFEST]} != at_hand:
+            raise conflict(known.version, known.files, at_hand)
 
     def _is_idle(self) -> bool:
         workers = self.service.workers

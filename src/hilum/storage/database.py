@@ -124,7 +124,13 @@ def _reason(error: SQLAlchemyError | OSError) -> str:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000}, pool_size=_POOL, pool_timeout=_TIMEOUT_S)
+    engine = create_engine(
+        url,
+        connect_args={"timeout": _BUSY_MS / 1000},
+        pool_size=_POOL,
+        pool_timeout=_TIMEOUT_S,
+        hide_parameters=True,
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _: Any) -> None:
@@ -148,6 +154,7 @@ def _postgresql_engine(url: URL) -> Engine:
         pool_size=_POOL,
         pool_timeout=_TIMEOUT_S,
         pool_pre_ping=True,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import logging.config
 import multiprocessing
 import socket
 import sys
@@ -19,7 +18,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from hilum.errors import BundleInvalid, SettingsRefused
-from hilum.logs import log_config
+from hilum.logs import configure, log_config
 from hilum.services.reference import reference_bundle
 from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare, prepare_new
 from hilum.web.memory import give_large_blocks_back, leave_out_of_collections
@@ -171,7 +170,7 @@ def build_app(settings: Settings) -> FastAPI:
     from hilum.web.app import create_app
     from hilum.web.batch_parts import open_queued, open_scoring
 
-    logging.config.dictConfig(log_config(settings.log_level))
+    configure(settings.log_level)
     cv2.setNumThreads(1)
     give_large_blocks_back()
     directory = settings.model or reference_bundle()

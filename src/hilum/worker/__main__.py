@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import logging.config
+import logging
 import os
 import sys
 import threading
 import uuid
 from contextlib import closing
 
-from hilum.logs import log_config
+from hilum.logs import configure
 from hilum.services.datasets import Datasets
 from hilum.services.registry import open_registry
 from hilum.services.state import LABELLED, StatePlaces
@@ -27,7 +27,7 @@ def main() -> None:
     threading.Thread(target=end_with_supervisor, daemon=True).start()
     run_id, owner = sys.argv[-2:]
     settings = Settings()
-    logging.config.dictConfig(log_config(settings.log_level))
+    configure(settings.log_level)
     from hilum.worker.execution import execute  # loads DBOS
     from hilum.worker.run_steps import RunSteps
 

@@ -6,13 +6,13 @@ is in a chunk and what becomes of it lies in hilum's own tables; of the queue on
 
 from __future__ import annotations
 
-import logging.config
+import logging
 import os
 import sys
 import threading
 from contextlib import closing
 
-from hilum.logs import log_config
+from hilum.logs import configure
 from hilum.services.batch_scoring import ChunkScorer, ModelShelf
 from hilum.services.decoding import Decoders
 from hilum.services.registry import open_registry
@@ -29,7 +29,7 @@ def main() -> None:
         step_back()
     threading.Thread(target=end_with_supervisor, daemon=True).start()
     settings = Settings()
-    logging.config.dictConfig(log_config(settings.log_level))
+    configure(settings.log_level)
     import cv2
 
     from hilum.inference.predictor import Predictor

@@ -1,0 +1,74 @@
+"""What reaches the log of a process, and what of it is left out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+
+from canaries import CANARY
+from hilum.errors import ImageCorrupt
+from hilum.logs import JsonFormatter
+
+_PROGRAM = f"""
+import threading, warnings
+from hilum.logs import configure
+configure("info")
+warnings.warn("{CANARY} is no date")
+thread = threading.Thread(target=lambda: int("{CANARY}"))
+thread.start()
+thread.join()
+{{}}["{CANARY}"]
+"""
+
+
+def _told(error: BaseException) -> str:
+    record = logging.LogRecord("hilum", logging.ERROR, "f", 1, "it failed", None, (type(error), error, None))
+    return str(json.loads(JsonFormatter().format(record))["traceback"])
+
+
+def _raised(*errors: BaseException) -> BaseException:
+    """The last of `errors`, each raised because of the one before it."""
+    cause: BaseException | None = None
+    for error in errors:
+        try:
+            raise error from cause  # noqa: TRY301 - its frame is to be told
+        except BaseException as raised:  # noqa: BLE001 - whatever it was given
+            cause = raised
+    assert cause is not None
+    return cause
+
+
+def test_of_a_librarys_exception_type_and_place_are_told() -> None:
+    told = _told(_raised(ValueError(f"could not convert string to float: {CANARY}")))
+    assert told.endswith("\nValueError")
+    assert "raise error from cause" in told
+    assert CANARY not in told
+
+
+def test_what_hilum_and_the_system_say_is_told() -> None:
+    assert _told(ImageCorrupt("the rows end early")).endswith("ImageCorrupt: the rows end early")
+    assert _told(OSError(28, "No space left on device", CANARY)) == "OSError: No space left on device"
+
+
+def test_exceptions_behind_an_exception_are_told_first() -> None:
+    told = _told(_raised(KeyError(CANARY), UnicodeDecodeError("ascii", CANARY.encode(), 0, 1, CANARY), TypeError()))
+    assert [line for line in told.splitlines() if line and not line.startswith(" ")] == [
+        "KeyError", "UnicodeDecodeError", "TypeError",
+    ]  # fmt: skip
+    error = ValueError()
+    error.__cause__ = error
+    assert _told(error) == "ValueError"
+
+
+def test_what_python_would_write_is_logged_without_its_words() -> None:
+    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=False)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["a library warns", "a thread ends", "the process ends"]
+    assert [line["level"] for line in lines] == ["warning", "error", "critical"]
+    assert lines[0]["reason"].startswith("UserWarning at <string>:5")
+    assert lines[1]["traceback"].endswith("ValueError")
+    assert lines[2]["traceback"].endswith("KeyError")
+    assert done.returncode == 1
+    assert CANARY not in done.stderr
