@@ -1,15 +1,17 @@
-"""What a run's row is told, how often, and what is read of it."""
+"""What a run's supervisor and its row are told, how often, and what is read of the row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from hilum.errors import LeaseLost, RunCancelled
 from hilum.services import run_ledger
 from hilum.services.run_ledger import RunLedger
+from hilum.services.run_progress import RunProgress
 from hilum.services.run_rules import RunStatus, decided_status
 from hilum.storage import training_runs
 from hilum.storage.database import Database
@@ -30,6 +32,12 @@ def database(database_url: str) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture
+def progress(tmp_path: Path) -> RunProgress:
+    """What the supervisor reads."""
+    return RunProgress(tmp_path)
+
+
 def _run(database: Database) -> StoredRun:
     with database.reading() as connection:
         found = training_runs.find(connection, stored_run().id)
@@ -37,10 +45,12 @@ def _run(database: Database) -> StoredRun:
     return found
 
 
-def test_progress_grows_over_the_stages_and_ends_at_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_grows_over_the_stages_and_ends_at_one(
+    database: Database, progress: RunProgress, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run_ledger, "_EVERY_S", 0.0)
     for mode in ("head", "full"):
-        ledger = RunLedger(database, stored_run(mode=mode), "me")
+        ledger = RunLedger(database, stored_run(mode=mode), "me", progress)
         seen = []
         stages = ("snapshot", "read", "features", "fit", "refit", "pack", "measure", "compare", "register", "decide")
         for stage in stages:
@@ -48,49 +58,53 @@ def test_progress_grows_over_the_stages_and_ends_at_one(database: Database, monk
                 continue
             for share in (0.0, 0.5, 1.0):
                 ledger.report(stage, share)
-                seen.append(_run(database).progress)
+                seen.append(progress.told()["progress"])
         assert seen == sorted(seen)
         assert (seen[0], seen[-1]) == (0.0, 1.0)
 
 
-def test_the_row_is_written_at_most_twice_a_second(database: Database) -> None:
-    ledger = RunLedger(database, stored_run(), "me")
+def test_a_stage_is_told_at_once_and_then_at_most_twice_a_second(database: Database, progress: RunProgress) -> None:
+    ledger = RunLedger(database, stored_run(), "me", progress)
     for row in range(1, 4):
         ledger.add_epoch("fit", {"epoch": row, "loss": 1 / row, "val_loss": 1.0, "learning_rate": 0.1})
         ledger.add_epoch("refit", {"epoch": row, "loss": 1 / row})
     ledger.report("refit", 0.5)
-    before = _run(database)
-    for _ in range(200):
-        ledger.report("pack", 0.5)
-    assert _run(database) == before
-    assert before.stage == "refit"
-    assert before.epochs == [{"epoch": n, "loss": round(1 / n, 6), "val_loss": 1.0} for n in (1, 2, 3)]
+    ledger.report("pack", 0.0)
+    before = progress.told()
+    for share in range(200):
+        ledger.report("pack", share / 200)
+    assert progress.told() == before
+    assert before["stage"] == "pack"
+    assert before["epochs"] == [{"epoch": n, "loss": round(1 / n, 6), "val_loss": 1.0} for n in (1, 2, 3)]
+    assert _run(database).stage is None, "a process of low priority must not keep the database from its writers"
 
 
-def test_an_epoch_that_is_done_again_replaces_itself(database: Database) -> None:
-    ledger = RunLedger(database, stored_run(epochs=[{"epoch": 1, "loss": 1.0}, {"epoch": 2, "loss": 0.5}]), "me")
+def test_an_epoch_that_is_done_again_replaces_itself(database: Database, progress: RunProgress) -> None:
+    ledger = RunLedger(
+        database, stored_run(epochs=[{"epoch": 1, "loss": 1.0}, {"epoch": 2, "loss": 0.5}]), "me", progress
+    )
     ledger.add_epoch("fit", {"epoch": 2, "loss": 0.4})
-    ledger.note(stage="fit")
+    ledger.note(model_version="tiny-2")
     assert _run(database).epochs == [{"epoch": 1, "loss": 1.0}, {"epoch": 2, "loss": 0.4}]
 
 
-def test_a_wish_to_cancel_and_a_lost_lease_end_the_work(database: Database) -> None:
+def test_a_wish_to_cancel_and_a_lost_lease_end_the_work(database: Database, progress: RunProgress) -> None:
     with pytest.raises(LeaseLost):
-        RunLedger(database, stored_run(), "another").report("read", 0.1)
+        RunLedger(database, stored_run(), "another", progress).report("read", 0.1)
     with database.writing() as connection:
         training_runs.request_cancel(connection, stored_run().id, NOON)
-    ledger = RunLedger(database, stored_run(), "me")
+    ledger = RunLedger(database, stored_run(), "me", progress)
     with pytest.raises(RunCancelled):
         ledger.report("read", 0.1)
     ledger.end(RunStatus.CANCELLED)
     assert _run(database).status == "cancelled"
     with pytest.raises(LeaseLost):
-        ledger.note(stage="read")
+        ledger.note(model_version="tiny-2")
 
 
-def test_a_database_that_is_gone_does_not_end_the_work(database: Database) -> None:
+def test_a_database_that_is_gone_does_not_end_the_work(database: Database, progress: RunProgress) -> None:
     gone = Database("sqlite:////nowhere/hilum.db")
-    RunLedger(gone, stored_run(), "me").report("read", 0.1)
+    RunLedger(gone, stored_run(), "me", progress).report("read", 0.1)
     gone.close()
 
 

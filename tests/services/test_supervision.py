@@ -44,6 +44,16 @@ _TELLS_ITS_PLACE = (
 )
 
 
+_TELLS_PROGRESS = """
+import pathlib, sys, time
+from hilum.services.run_progress import RunProgress
+folder = pathlib.Path(FILE).parent / "runs" / sys.argv[1]
+folder.mkdir(parents=True)
+RunProgress(folder).tell({"stage": "fit", "progress": 0.25, "seconds_left": 9.5, "epochs": [{"epoch": 1, "loss": 0.5}]})
+time.sleep(600)
+"""
+
+
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits as long as in earnest."""
@@ -66,7 +76,7 @@ def queued(database_url: str) -> Iterator[Database]:
 def _supervisor(database: Database, script: str, file: Path) -> Supervisor:
     url = database.url.render_as_string(hide_password=False)
     names = f"URL, FILE = {url!r}, {str(file)!r}\n"
-    return Supervisor(Database(url), [sys.executable, "-c", names + script])
+    return Supervisor(Database(url), [sys.executable, "-c", names + script], file.parent / "runs")
 
 
 def _run(database: Database) -> StoredRun:
@@ -97,6 +107,15 @@ def test_a_run_that_waits_is_taken_and_its_process_ends_it(queued: Database, tmp
     _wait(lambda: _run(queued).status == "refused")
     supervisor.close()
     assert _run(queued).n_attempts == 1
+
+
+def test_what_the_process_tells_stands_in_the_row(queued: Database, tmp_path: Path) -> None:
+    supervisor = _supervisor(queued, _TELLS_PROGRESS, tmp_path / "pid")
+    supervisor.start()
+    _wait(lambda: _run(queued).stage == "fit")
+    supervisor.close()
+    run = _run(queued)
+    assert (run.progress, run.seconds_left, run.epochs) == (0.25, 9.5, [{"epoch": 1, "loss": 0.5}])
 
 
 def test_a_process_that_dies_is_replaced_and_in_the_end_the_run_has_failed(queued: Database, tmp_path: Path) -> None:
@@ -157,8 +176,9 @@ def test_the_process_of_a_run_ends_with_its_supervisor(queued: Database, tmp_pat
     url = queued.url.render_as_string(hide_password=False)
     child = f"FILE = {str(file)!r}\n{_WATCHES_ITS_PARENT}"
     code = (
-        "import sys\nfrom hilum.services.supervision import Supervisor\nfrom hilum.storage.database import Database\n"
-        f"Supervisor(Database({url!r}), [sys.executable, '-c', {child!r}]).run()"
+        "import sys\nfrom pathlib import Path\nfrom hilum.services.supervision import Supervisor\n"
+        "from hilum.storage.database import Database\n"
+        f"Supervisor(Database({url!r}), [sys.executable, '-c', {child!r}], Path({str(tmp_path)!r})).run()"
     )
     import subprocess
 

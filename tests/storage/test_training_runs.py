@@ -46,8 +46,8 @@ def test_one_worker_has_a_run_until_its_lease_ends(database: Database) -> None:
         assert (taken.status, taken.started_at, taken.n_attempts) == ("running", NOON, 1)
         assert training_runs.take(connection, "two", now=NOON, until=SOON) is None
         assert training_runs.note_progress(connection, run.id, "two", {"progress": 0.5}) is None
-        assert not training_runs.renew(connection, run.id, "two", LATER)
-        assert training_runs.renew(connection, run.id, "one", LATER)
+        assert not training_runs.note_progress(connection, run.id, "two", {"lease_until": LATER})
+        assert training_runs.note_progress(connection, run.id, "one", {"lease_until": LATER})
         assert training_runs.take(connection, "two", now=SOON, until=LATER) is None
 
         resumed = training_runs.take(connection, "two", now=LATER, until=LATER + timedelta(seconds=10))
@@ -55,7 +55,7 @@ def test_one_worker_has_a_run_until_its_lease_ends(database: Database) -> None:
         assert (resumed.started_at, resumed.n_attempts) == (NOON, 2)
         assert not training_runs.end(connection, run.id, "one", "failed", {"ended_at": LATER})
         assert training_runs.end(connection, run.id, "two", "refused", {"ended_at": LATER, "report": {"a": 1}})
-        assert not training_runs.renew(connection, run.id, "two", LATER)
+        assert not training_runs.note_progress(connection, run.id, "two", {"lease_until": LATER})
         ended = training_runs.find(connection, run.id)
     assert ended is not None
     assert (ended.status, ended.report, ended.active_slot, ended.lease_owner) == ("refused", {"a": 1}, None, None)
@@ -71,7 +71,7 @@ def test_a_clock_that_is_set_neither_loses_nor_doubles_a_run(database: Database,
         taken = training_runs.take(connection, "two", now=stepped, until=stepped + timedelta(seconds=10))
         assert taken is not None
         assert taken.id == run.id
-        assert not training_runs.renew(connection, run.id, "one", LATER)
+        assert not training_runs.note_progress(connection, run.id, "one", {"lease_until": LATER})
         assert not training_runs.end(connection, run.id, "one", "promoted", {"ended_at": LATER})
         assert training_runs.take(connection, "one", now=stepped, until=stepped + timedelta(seconds=10)) is None
         assert training_runs.end(connection, run.id, "two", "refused", {"ended_at": stepped})

@@ -96,7 +96,7 @@ def supervisor(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(supervision, "LOOK_S", 0.05)
     url = database.url.render_as_string(hide_password=False)
     environment = {"HILUM_HOME": str(tmp_path), "HILUM_DATABASE_URL": url}
-    made = Supervisor(Database(url), [sys.executable, "-c", _CHILD], environment=environment)
+    made = Supervisor(Database(url), [sys.executable, "-c", _CHILD], tmp_path / "training", environment=environment)
     made.start()
     with closing(made):
         yield made

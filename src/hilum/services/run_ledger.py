@@ -1,14 +1,18 @@
-"""What a worker writes of its run into the run's row, and reads of it: lease and wish to cancel. Trains nothing."""
+"""What a run's process says of the run, and reads in its row: lease and wish to cancel. Trains nothing.
+
+Progress goes to the supervisor, which writes it; the process itself writes what must not be lost.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from hilum.errors import LeaseLost, RunCancelled, StorageInvalid
+from hilum.services.run_progress import RunProgress
 from hilum.services.run_rules import RunStatus
 from hilum.storage import training_runs
 from hilum.storage.database import Database
@@ -28,27 +32,29 @@ _SHARES: dict[str, dict[str, float]] = {
 
 
 class RunLedger:
-    """Keeps one run's row up to date, at most twice a second. For one thread."""
+    """Tells how one run goes, at most twice a second in a stage. For one thread."""
 
-    def __init__(self, database: Database, run: StoredRun, owner: str) -> None:
+    def __init__(self, database: Database, run: StoredRun, owner: str, progress: RunProgress) -> None:
         """Takes a run.
 
         Args:
             database: that has its row.
             run: as its worker took it.
             owner: the worker's name on the lease.
+            progress: read by its supervisor.
         """
         self._database = database
         self._id, self._owner = run.id, owner
         self._shares = _SHARES[run.mode]
         self._epochs = list(run.epochs)
         self._began_at, self._began_with = time.monotonic(), run.progress
-        self._progress = run.progress
-        self._written_at = 0.0
+        self._told = progress
+        self._stage, self._progress = run.stage, run.progress
+        self._told_at = 0.0
         self._is_out_of_reach = False
 
     def report(self, stage: str, share: float) -> None:
-        """Tells that `share` (0..1) of a stage is done; writes it unless it has just written.
+        """Tells that `share` (0..1) of a stage is done, unless it has just told of the stage.
 
         Raises:
             RunCancelled: the run is to be cancelled.
@@ -57,12 +63,14 @@ class RunLedger:
         names = list(self._shares)
         before = sum(self._shares[name] for name in names[: names.index(stage)]) if stage in names else 100.0
         self._progress = min(1.0, (before + share * self._shares.get(stage, 0.0)) / 100)
-        if time.monotonic() - self._written_at >= _EVERY_S:
-            now = {"stage": stage, "progress": self._progress, "seconds_left": self._seconds_left()}
-            self._write(now | {"epochs": self._epochs})
+        if stage == self._stage and time.monotonic() - self._told_at < _EVERY_S:
+            return
+        self._stage, self._told_at = stage, time.monotonic()
+        self._told.tell(self._standing() | {"seconds_left": self._seconds_left()})
+        self._check(self._read)
 
     def add_epoch(self, stage: str, row: Mapping[str, float]) -> None:
-        """Keeps an epoch of the fit whose held-out slices show how good it is; the next report writes it."""
+        """Keeps an epoch of the fit whose held-out slices show how good it is; the next report tells it."""
         if stage != "fit":
             return
         names = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -70,13 +78,13 @@ class RunLedger:
         self._epochs = [*(old for old in self._epochs if old["epoch"] < kept["epoch"]), kept]
 
     def note(self, **values: Any) -> None:
-        """Writes columns at once, with the epochs so far.
+        """Writes columns into the row at once, with how far the run is.
 
         Raises:
             RunCancelled: the run is to be cancelled.
             LeaseLost: another worker has the run, or it has ended.
         """
-        self._write({"epochs": self._epochs} | values)
+        self._check(lambda: self._write(self._standing() | values))
 
     def end(self, status: RunStatus, **values: Any) -> None:
         """Ends the run.
@@ -85,7 +93,7 @@ class RunLedger:
             DatabaseUnavailable: the database does not answer.
         """
         done = {"progress": 1.0} if status not in {RunStatus.FAILED, RunStatus.CANCELLED} else {}
-        ended = {"ended_at": datetime.now(UTC), "epochs": self._epochs} | done | values
+        ended = {"ended_at": datetime.now(UTC)} | self._standing() | done | values
         with self._database.writing() as connection:
             is_mine = training_runs.end(connection, self._id, self._owner, status, ended)
         log.info("the training run has ended", extra={"reason": str(status) if is_mine else "it had ended already"})
@@ -96,17 +104,27 @@ class RunLedger:
             return None
         return round((time.monotonic() - self._began_at) / done * (1 - self._progress), 1)
 
-    def _write(self, values: Mapping[str, Any]) -> None:
+    def _standing(self) -> dict[str, Any]:
+        return {"stage": self._stage, "progress": self._progress, "epochs": self._epochs}
+
+    def _read(self) -> StoredRun | None:
+        with self._database.reading() as connection:
+            return training_runs.find_held(connection, self._id, self._owner)
+
+    def _write(self, values: Mapping[str, Any]) -> StoredRun | None:
+        with self._database.writing() as connection:
+            return training_runs.note_progress(connection, self._id, self._owner, values)
+
+    def _check(self, find: Callable[[], StoredRun | None]) -> None:
+        """Ends the work where the row says so; a database that does not answer says nothing."""
         try:
-            with self._database.writing() as connection:
-                run = training_runs.note_progress(connection, self._id, self._owner, values)
+            run = find()
         except StorageInvalid as error:
             if not self._is_out_of_reach:
-                log.warning("progress cannot be written", extra={"reason": error.detail})
+                log.warning("the run's row is out of reach", extra={"reason": error.detail})
             self._is_out_of_reach = True
             return
         self._is_out_of_reach = False
-        self._written_at = time.monotonic()
         if run is None:
             raise LeaseLost("another worker has the run, or it has ended")
         if run.cancel_requested_at is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SLICES, LABELLED = "slices", "labelled"
 """The kinds under which images of predictions, and labelled images, are kept."""
 
-_DATABASE, _BLOBS = "hilum.db", "blobs"
+_DATABASE, _BLOBS, _RUNS = "hilum.db", "blobs", "training"
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,11 @@ class StatePlaces:
     def default_database(self) -> Path:
         """The database's file where no address is given."""
         return self.home.absolute() / _DATABASE
+
+    @property
+    def runs(self) -> Path:
+        """Folder with a folder for each training run under way, named by its id."""
+        return self.home.absolute() / _RUNS
 
     def open_database(self) -> Database:
         """The database; no connection is opened yet.

@@ -13,9 +13,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from hilum.errors import StorageInvalid
 from hilum.services.child_process import start_child
+from hilum.services.run_progress import RunProgress
 from hilum.services.run_rules import RunStatus
 from hilum.storage import training_runs
 from hilum.storage.database import Database
@@ -42,6 +45,7 @@ class Supervisor:
         self,
         database: Database,
         command: Sequence[str],
+        runs: Path,
         *,
         environment: Mapping[str, str] | None = None,
         is_announced: bool = True,
@@ -51,12 +55,14 @@ class Supervisor:
         Args:
             database: with the newest tables, once it answers.
             command: of the process of a run, which gets the run's id and the owner of its lease as arguments.
+            runs: folder of the runs' folders, in which their processes tell of their progress.
             environment: of that process, besides this one's.
             is_announced: other servers are told that runs are taken here, at a small write every 5 seconds.
         """
         self.name = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._database = database
         self._command = tuple(command)
+        self._runs = runs
         self._environment = dict(environment or {})
         self._is_announced = is_announced
         self._closing = threading.Event()
@@ -123,19 +129,21 @@ class Supervisor:
         self._settle(run, process.returncode)
 
     def _watch(self, run: StoredRun, process: subprocess.Popen[bytes]) -> None:
-        """Renews the lease until the process has ended, or must be ended."""
+        """Renews the lease and writes progress until the process has ended, or must be ended."""
         renewed_at = time.monotonic()
+        progress, stage = RunProgress(self._runs / str(run.id)), run.stage
         cancelled_at: float | None = None
         while process.poll() is None and not self._closing.is_set():
             self._closing.wait(0.2)
             now = time.monotonic()
             if cancelled_at is not None and now - cancelled_at > _CANCEL_S:
                 return
-            if now - renewed_at < _RENEW_S / 2:
+            told = progress.told()
+            if now - renewed_at < _RENEW_S / 2 and told.get("stage", stage) == stage:
                 continue
             try:
                 self._say_hello()
-                current = self._renew(run)
+                current = self._renew(run, told)
             except StorageInvalid:
                 if now - renewed_at > LEASE_S - _RENEW_S:
                     log.warning("the lease on the run cannot be renewed, so its process is ended")
@@ -145,16 +153,15 @@ class Supervisor:
             if current is None:
                 self._let_end(run, process)
                 return
+            stage = current.stage
             if current.cancel_requested_at is not None and cancelled_at is None:
                 cancelled_at = now
 
-    def _renew(self, run: StoredRun) -> StoredRun | None:
-        """The run, whose lease is longer now; None where it is another's, or has ended."""
+    def _renew(self, run: StoredRun, told: Mapping[str, Any]) -> StoredRun | None:
+        """The run, with what its process told and a longer lease; None where it is another's, or has ended."""
         until = datetime.now(UTC) + timedelta(seconds=LEASE_S)
         with self._database.writing() as connection:
-            if not training_runs.renew(connection, run.id, self.name, until):
-                return None
-            return training_runs.find(connection, run.id)
+            return training_runs.note_progress(connection, run.id, self.name, {**told, "lease_until": until})
 
     def _let_end(self, run: StoredRun, process: subprocess.Popen[bytes]) -> None:
         """Gives the process of a run that has ended time to put its things away; one whose run is lost has none."""

@@ -82,7 +82,8 @@ def open_supervisor(
         DatabaseUnsupported: the database's address is of no known kind.
     """
     command = (*WORKER, "--step-back") if steps_back else WORKER
-    return Supervisor(places.open_database(), command, environment=environment, is_announced=is_announced)
+    database = places.open_database()
+    return Supervisor(database, command, places.runs, environment=environment, is_announced=is_announced)
 
 
 def _champion(registry: Registry) -> Champion | None:

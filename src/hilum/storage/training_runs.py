@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, delete, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Update, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.storage.database import COUNTED
@@ -69,6 +69,12 @@ def find(connection: Connection, run_id: uuid.UUID) -> StoredRun | None:
     return _run(row) if row is not None else None
 
 
+def find_held(connection: Connection, run_id: uuid.UUID, owner: str) -> StoredRun | None:
+    """A run that has not ended and that `owner` has; None where it is another's by now, or has ended."""
+    row = connection.execute(select(*_TABLE.c).where(*_is_held(run_id, owner))).one_or_none()
+    return _run(row) if row is not None else None
+
+
 def find_active(connection: Connection) -> StoredRun | None:
     """The run that is queued or running; None where none is."""
     row = connection.execute(select(*_TABLE.c).where(TrainingRunRow.active_slot == ACTIVE)).one_or_none()
@@ -108,11 +114,6 @@ def take(connection: Connection, owner: str, *, now: datetime, until: datetime) 
     return _run(row) if row is not None else None
 
 
-def renew(connection: Connection, run_id: uuid.UUID, owner: str, until: datetime) -> bool:
-    """Extends a lease; False where it is no longer `owner`'s, or the run has ended."""
-    return connection.execute(_held(run_id, owner).values(lease_until=until)).rowcount == 1
-
-
 def release(connection: Connection, run_id: uuid.UUID, owner: str, *, is_forgiven: bool = False) -> None:
     """Ends a lease, so that any worker may go on with the run at once; `is_forgiven` does not count the attempt."""
     attempts = TrainingRunRow.n_attempts - (1 if is_forgiven else 0)
@@ -126,7 +127,8 @@ def note_progress(connection: Connection, run_id: uuid.UUID, owner: str, values:
         connection: of a writing transaction.
         run_id: the run's.
         owner: who must have the lease.
-        values: by column: `stage`, `progress`, `seconds_left`, `epochs`, `model_version` or `report`.
+        values: by column: `stage`, `progress`, `seconds_left`, `epochs`, `model_version`, `report` or `lease_until`,
+            which extends the lease.
 
     Returns:
         The run as it then is; None where it is no longer `owner`'s.
@@ -198,9 +200,11 @@ def is_any_worker_seen(connection: Connection, since: datetime) -> bool:
 
 
 def _held(run_id: uuid.UUID, owner: str) -> Update:
-    return update(TrainingRunRow).where(
-        TrainingRunRow.id == run_id, TrainingRunRow.active_slot == ACTIVE, TrainingRunRow.lease_owner == owner
-    )
+    return update(TrainingRunRow).where(*_is_held(run_id, owner))
+
+
+def _is_held(run_id: uuid.UUID, owner: str) -> tuple[ColumnElement[bool], ...]:
+    return TrainingRunRow.id == run_id, TrainingRunRow.active_slot == ACTIVE, TrainingRunRow.lease_owner == owner
 
 
 def _run(row: Row[Any]) -> StoredRun:

@@ -164,7 +164,7 @@ class FeatureStore:
 def take_corpus(
     corpus: Corpus, graphs: FrozenGraphs, store: FeatureStore, on_share: Callable[[float], None]
 ) -> CorpusFeatures:
-    """Takes what is kept of each slice, and computes the rest on all cores.
+    """Takes what is kept of each slice, and computes the rest on all cores that this process may use.
 
     Args:
         corpus: N slices.

@@ -51,11 +51,18 @@ def main() -> None:
 
 
 def step_back() -> None:
-    """Leaves the processor to whoever answers requests."""
+    """Leaves the processor to whoever answers requests, and one core altogether where there are several.
+
+    What finds no core idle has to wait until the system takes one from this process, which TensorFlow, OpenCV and
+    others would otherwise fill: they start a thread for each core that they may use.
+    """
     with contextlib.suppress(OSError, AttributeError):
         os.nice(19)
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with contextlib.suppress(OSError, AttributeError):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[1:] or cores)
 
 
 def end_with_supervisor() -> None:

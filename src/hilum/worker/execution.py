@@ -14,6 +14,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from hilum.errors import HilumError, LeaseLost, RunCancelled
 from hilum.services.run_ledger import RunLedger
+from hilum.services.run_progress import RunProgress
 from hilum.services.run_rules import RunStatus
 from hilum.services.state import StatePlaces
 from hilum.storage import training_runs
@@ -23,7 +24,6 @@ from hilum.storage.training_runs import StoredRun
 log = logging.getLogger(__name__)
 
 _WORKFLOWS = "workflows.db"
-_FOLDER = "training"
 _VERSION = "1"
 """Of the order of the steps: a workflow begun under another is not resumed, so it changes with them."""
 
@@ -89,10 +89,10 @@ def execute(database: Database, places: StatePlaces, run_id: uuid.UUID, owner: s
         run = training_runs.find(connection, run_id)
     if run is None or run.lease_owner != owner:
         return
-    folder = places.home.absolute() / _FOLDER / str(run_id)
+    folder = places.runs / str(run_id)
     _tidy_others(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    ledger = RunLedger(database, run, owner)
+    ledger = RunLedger(database, run, owner, RunProgress(folder))
     workflow = _workflow(steps_of(run, ledger, folder))
     DBOS(config=_config(places))
     DBOS.launch()

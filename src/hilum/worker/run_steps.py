@@ -52,7 +52,7 @@ class RunSteps:
 
     def lay_out(self) -> None:
         """Writes the snapshot's images into the folder."""
-        self.ledger.note(stage="snapshot")
+        self.ledger.report("snapshot", 0.0)
         self._manifest()
         self.ledger.report("snapshot", 1.0)
 
@@ -153,6 +153,7 @@ class RunSteps:
 
     def register(self, report: dict[str, Any]) -> str:
         """Keeps the bundle for good and returns its version."""
+        self.ledger.report("register", 0.0)
         record = self.registry.register(
             self._bundle,
             run_id=str(self.run.id),
@@ -160,7 +161,7 @@ class RunSteps:
             parent=self.run.parent_version,
             report=report,
         )
-        self.ledger.note(stage="register", model_version=record.version, report=report)
+        self.ledger.note(model_version=record.version, report=report)
         return record.version
 
     def decide(self, version: str, report: dict[str, Any]) -> str:

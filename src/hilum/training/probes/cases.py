@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.dataset.scan import usable_cores
 from hilum.imaging.body import Body
 from hilum.imaging.preprocess import preprocess
 from hilum.inference.predictor import Predictor
@@ -107,13 +107,13 @@ class Cases:
 
 
 def in_parallel(work: Callable[[int], _Result], items: Sequence[int], on_share: Share) -> list[_Result]:
-    """Works on every item, on all cores, and returns the results in order.
+    """Works on every item, on all cores that this process may use, and returns the results in order.
 
     OpenCV and the engine work without the interpreter's lock; an engine of one thread in each of several threads does
     more than several threads in one engine.
     """
     results = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         try:
             for done, result in enumerate(pool.map(work, items), start=1):
                 results.append(result)

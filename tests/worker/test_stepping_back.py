@@ -1,0 +1,24 @@
+"""The process of a run beside a server has the lowest priority and leaves a core alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+_LOOK = """
+import json, os
+from hilum.worker.__main__ import step_back
+step_back()
+from hilum.dataset.scan import usable_cores
+print(json.dumps([os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), usable_cores()]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have neither this priority nor affinity")
+def test_it_leaves_the_processor_and_one_core_to_others() -> None:
+    said = subprocess.run([sys.executable, "-c", _LOOK], capture_output=True, check=True, text=True).stdout
+    assert json.loads(said) == [19, os.SCHED_IDLE, max(1, len(os.sched_getaffinity(0)) - 1)]
