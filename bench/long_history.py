@@ -31,7 +31,7 @@ from hilum.storage.predictions import StoredPrediction
 _LONGEST_MS = 100.0
 _CLASSES = ("adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma")
 _RARE = "efficientnet-lite0-rare"
-_MODEL = "efficientnet-lite0-20261123-794cd022"
+_MODEL = "efficientnet-lite0-20261126-fb31cd65"
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 _PATTERNS = 20
 _AT_ONCE = 10_000

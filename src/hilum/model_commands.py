@@ -60,7 +60,7 @@ def show(model: str | None, *, as_json: bool) -> None:
     \b
     Examples:
       hilum models show models/reference
-      hilum models show efficientnet-lite0-20261123-794cd022
+      hilum models show efficientnet-lite0-20261126-fb31cd65
     """
     from hilum.inference.predictor import Predictor
     from hilum.services.reference import reference_bundle
@@ -105,7 +105,7 @@ def promote(version: str, expect: str | None) -> None:
 
     \b
     Examples:
-      hilum models promote efficientnet-lite0-20261123-794cd022
+      hilum models promote efficientnet-lite0-20261126-fb31cd65
     """
     from hilum.inference.predictor import Predictor
 
