@@ -5,12 +5,15 @@ from __future__ import annotations
 import struct
 import zlib
 
+import deflate
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.imaging.metadata import orientation_exif
 from hilum.imaging.raster import Raster
 
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+_PALETTE = 3
 _LEVEL = 1
 """Of deflate: rows are not filtered, so that more effort gains little."""
 
@@ -33,6 +36,27 @@ def write_png(raster: Raster) -> bytes:
     exif = b"" if raster.orientation == 1 else _chunk(b"eXIf", orientation_exif(raster.orientation))
     body = _chunk(b"IDAT", zlib.compress(filtered.tobytes(), _LEVEL))
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + exif + body + _chunk(b"IEND", b"")
+
+
+def write_palette_png(levels: NDArray[np.uint8], colours: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> bytes:
+    """Writes a picture of at most 256 colours with opacity.
+
+    Args:
+        levels: (H, W) places in the palette.
+        colours: (256, 3) RGB.
+        opacity: (256,) 0 for transparent.
+    """
+    height, width = levels.shape
+    filtered = np.zeros((height, 1 + width), np.uint8)  # filter 0
+    filtered[:, 1:] = levels
+    chunks = (
+        _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, _PALETTE, 0, 0, 0)),
+        _chunk(b"PLTE", colours.tobytes()),
+        _chunk(b"tRNS", opacity.tobytes()),
+        _chunk(b"IDAT", bytes(deflate.zlib_compress(filtered, _LEVEL))),
+        _chunk(b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -5,14 +5,14 @@ The maps are class activation maps (Zhou et al., CVPR 2016): the model's last fe
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from hilum.imaging.png_writer import write_palette_png
 from hilum.inference.predictor import Prediction
 
 MAX_SIDE = 1024
@@ -89,15 +89,7 @@ def heat_map_png(explanation: Explanation, *, max_side: int = MAX_SIDE) -> bytes
     It has a palette of 256 colours with opacity: encoded in a third of the time that four channels take, and a third
     of their size.
     """
-    heat = _as_bytes(heat_map(explanation, max_side=max_side))
-    levels = np.arange(256, dtype=np.uint8)
-    colours = cv2.applyColorMap(levels[:, np.newaxis], cv2.COLORMAP_INFERNO)[:, 0, ::-1]  # (256, 3) RGB
-    picture = Image.frombytes("P", (heat.shape[1], heat.shape[0]), heat.tobytes())
-    picture.putpalette(colours.tobytes())
-    opacity = _as_bytes(_opacity(np.linspace(0, 1, 256, dtype=np.float32)))
-    encoded = io.BytesIO()
-    picture.save(encoded, "PNG", transparency=opacity.tobytes(), compress_level=1)
-    return encoded.getvalue()
+    return write_palette_png(_as_bytes(heat_map(explanation, max_side=max_side)), *_palette())
 
 
 def overlay_png(prediction: Prediction, *, max_side: int = MAX_SIDE) -> bytes:
@@ -119,6 +111,14 @@ def grey_picture(pixels: NDArray[np.uint8] | NDArray[np.float32], *, max_side: i
     if pixels.dtype == np.uint8:
         return np.asarray(pixels, np.uint8)
     return np.asarray(np.rint(np.clip(pixels, 0, 255)), np.uint8)
+
+
+@cache
+def _palette() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """(256, 3) RGB and (256,) opacity of the 256 levels of activation."""
+    levels = np.arange(256, dtype=np.uint8)
+    colours = cv2.applyColorMap(levels[:, np.newaxis], cv2.COLORMAP_INFERNO)[:, 0, ::-1]
+    return colours, _as_bytes(_opacity(np.linspace(0, 1, 256, dtype=np.float32)))
 
 
 def _opacity(heat: NDArray[np.float32]) -> NDArray[np.float32]:
