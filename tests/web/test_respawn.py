@@ -1,4 +1,4 @@
-"""A serving process that dies is followed by another; those that decode are lost without harm. H105."""
+"""A serving process that dies is followed by another, or by none where its parent died. H105."""
 
 from __future__ import annotations
 
@@ -10,7 +10,20 @@ import pytest
 from web_serving import BOUNDARY, END, part
 
 import raster_files as img
+from hilum.web.addresses import check_port_is_free
 from server_process import running_server
+
+
+def test_nobody_serves_on_where_the_main_process_was_killed(tiny_bundle: Path, tmp_path: Path) -> None:
+    with running_server(tiny_bundle, tmp_path / "log") as server:
+        main = psutil.Process(server.process.pid)
+        family = main.children(recursive=True)
+        assert family
+        main.kill()
+        server.process.wait(20)
+        _, alive = psutil.wait_procs(family, timeout=40)
+        assert alive == []
+        check_port_is_free("127.0.0.1", server.port)
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are found in /proc")

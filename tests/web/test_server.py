@@ -21,7 +21,8 @@ from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.services.keys import Role, create_key, revoke_key
 from hilum.services.state import StatePlaces, can_let_in_anyone, prepare
 from hilum.settings import Settings
-from hilum.web.server import check_port_is_free, is_loopback, keys_are_required, serve, state_places
+from hilum.web.addresses import check_port_is_free, is_loopback
+from hilum.web.server import keys_are_required, serve, state_places
 from server_process import running_server
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 import multiprocessing
-import socket
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
@@ -21,7 +19,9 @@ from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.logs import configure, log_config
 from hilum.services.reference import reference_bundle
 from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare, prepare_new
+from hilum.web.addresses import check_port_is_free, is_loopback
 from hilum.web.memory import give_large_blocks_back, leave_out_of_collections
+from hilum.web.parent import end_with_parent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,33 +130,6 @@ def promotion_policy(settings: Settings) -> Policy:
     return settings.promotion or ("approve" if keys_are_required(settings) else "auto")
 
 
-def check_port_is_free(host: str, port: int) -> None:
-    """Refuses a port that another process listens on: Granian would share it, and each answer half of the requests.
-
-    Raises:
-        SettingsRefused: the port is taken, or the address is none of this machine's.
-    """
-    address = host.strip("[]")
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise SettingsRefused(
-                f"cannot listen on {host}:{port} ({reason}); choose another with HILUM_PORT or --port"
-            ) from error
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
 def build_app(settings: Settings) -> FastAPI:
     """Makes the application in the worker process; the serving libraries are loaded there only."""
     import cv2
@@ -170,6 +143,7 @@ def build_app(settings: Settings) -> FastAPI:
     from hilum.web.app import create_app
     from hilum.web.batch_parts import open_queued, open_scoring
 
+    end_with_parent()
     configure(settings.log_level)
     cv2.setNumThreads(1)
     give_large_blocks_back()
