@@ -32,9 +32,12 @@ from tests.postgresql_server import find_binaries, postgresql_server
 from bench import machine
 from bench.figures import report, table
 from hilum.dataset.alignment import CANDIDATES
+from hilum.dataset.audit.auditing import checked
+from hilum.dataset.audit.evidence import gather
 from hilum.dataset.groups import NEAR_COPY
 from hilum.dataset.manifest import DatasetManifest, ImageRecord
 from hilum.dataset.neighbours import HEIGHT, WIDTH, near_pairs, nearest_few
+from hilum.dataset.scan import Scan
 from hilum.services.snapshots import freeze
 from hilum.storage import labelled_images
 from hilum.storage.database import Database
@@ -158,6 +161,23 @@ def _compare(count: int, _: Path) -> dict[str, float]:
     return {"near copies": pairs_s, f"nearest of {held_out}": nearest_s}
 
 
+def _audit(count: int, folder: Path) -> dict[str, float]:
+    """Compare and check in full, a fifth held out, without reading pictures and without probe or shortcuts."""
+    records = tuple(
+        ImageRecord(
+            path=f"{split}/{_CLASSES[n % 4]}/{n}.png", sha256=_digest(n), class_name=_CLASSES[n % 4], split=split,
+            group=f"g{n}", source="generated", file_format="png", width=512, height=512, mode="L", size_bytes=100_000,
+        )
+        for n, split in ((n, "train" if n % 5 else "test") for n in range(count))
+    )  # fmt: skip
+    manifest = DatasetManifest(root=folder, source="generated", class_names=_CLASSES, records=records)
+    empty = np.empty((count, 0))
+    scan = Scan(manifest, _fingerprints(count), empty.astype(np.uint8), empty.astype(np.float32))
+    gather_s, evidence = _timed(lambda: gather(scan, lambda *_: None))
+    check_s, _ = _timed(lambda: checked(evidence, lambda *_: None))
+    return {"compare": gather_s, "check": check_s}
+
+
 def _head(count: int, _: Path) -> dict[str, float]:
     """Fit a linear head to features that are there, some epochs."""
     from hilum.training.architectures import build_classifier
@@ -194,6 +214,7 @@ _PARTS: dict[str, _Part] = {
     "snapshot, SQLite": _snapshot_sqlite,
     "snapshot, PostgreSQL": _snapshot_postgresql,
     "compare": _compare,
+    "audit": _audit,
     "head": _head,
 }
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from hilum.dataset import series
 from hilum.dataset.file_names import name_fields
 from hilum.dataset.groups import infer_groups
 from hilum.dataset.importer import import_dataset
@@ -68,6 +69,15 @@ def test_a_number_that_predicts_the_neighbour_names_the_series() -> None:
     assert (used.field, used.relation, used.n, used.n_values) == ("the number in brackets", "same", 40, 4)
     assert used.observed > 0.9 > 0.5 > used.chance
     assert used.p_value == 0.001
+    assert sizes(series_groups(manifest, prints, found=found)) == [10] * 4
+
+
+def test_a_large_class_is_tested_by_a_sample_and_linked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series, "_MOST_TESTED", 25)
+    manifest, prints = manifest_of(NAMED), prints_of_series(SERIES)
+    found = name_series(manifest, prints)
+    (used,) = [line for line in found.evidence if line.is_used]
+    assert (used.relation, used.n) == ("same", 25)
     assert sizes(series_groups(manifest, prints, found=found)) == [10] * 4
 
 

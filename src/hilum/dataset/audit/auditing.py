@@ -36,7 +36,7 @@ def audit(scan: Scan, *, with_probe: bool = True, progress: Progress | None = No
     """
     report = progress or _silent
     evidence = gather(scan, report)
-    findings = _checked(evidence, report)
+    findings = checked(evidence, report)
     scores: dict[str, Score] = {}
     if with_probe:
         measured, scores = _measure(evidence, report)
@@ -53,7 +53,8 @@ def audit(scan: Scan, *, with_probe: bool = True, progress: Progress | None = No
     )
 
 
-def _checked(evidence: Evidence, progress: Progress) -> list[Finding]:
+def checked(evidence: Evidence, progress: Progress) -> list[Finding]:
+    """What every check finds, in their order."""
     found = []
     for place, check in enumerate(_CHECKS):
         progress("check", place / len(_CHECKS), check.__name__.replace("_", " "))

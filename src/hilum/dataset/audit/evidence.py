@@ -21,7 +21,7 @@ Progress = Callable[[str, float, str], None]
 CopyPairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]
 
 _MOST_PAIRS = 2_000_000
-_MOST_COMPARED = 8_000
+_MOST_COMPARED = 4_000
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Evidence:
 
     @cached_property
     def usual_likeness(self) -> float:
-        """Median cosine of each distinct train image's nearest other train image; of 8,000 drawn where there are more.
+        """Median cosine of each distinct train image's nearest other train image; of 4,000 drawn where there are more.
 
         The median of a sample is enough, and comparing all with all grows by the square.
         """
