@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hilum.web.numbers import WHOLE
+from hilum.web.values import WHOLE
 
 
 class AutomationRequest(BaseModel):

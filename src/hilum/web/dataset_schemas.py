@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from hilum.web.values import LeftOut
+
 _Text = StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", strip_whitespace=True)
 
 
@@ -15,8 +17,8 @@ class UploadForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    label: Annotated[str, _Text] | None = Field(default=None, description="the class of every file")
-    group: Annotated[str, _Text] | None = Field(default=None, description="the patient or series of every file")
+    label: Annotated[str, _Text] | LeftOut = Field(default=None, description="the class of every file")
+    group: Annotated[str, _Text] | LeftOut = Field(default=None, description="the patient or series of every file")
     new_classes: bool = Field(default=False, description="take classes that nobody knows yet")
 
 

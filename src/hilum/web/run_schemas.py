@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.services.run_rules import RunStatus
-from hilum.web.numbers import WHOLE
+from hilum.web.values import WHOLE
 
 
 class RetrainRequest(BaseModel):

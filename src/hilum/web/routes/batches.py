@@ -25,8 +25,9 @@ from hilum.web.dependencies import ContextDep
 from hilum.web.event_stream import STREAM, event_stream
 from hilum.web.refusals import RequestInvalid
 from hilum.web.result_files import json_lines, result_answer, results_csv, results_header
-from hilum.web.routes.openapi import LeftOut, also_as, form_body, json_body, problems
+from hilum.web.routes.openapi import also_as, form_body, json_body, problems
 from hilum.web.upload_form import UploadSpool, read_form
+from hilum.web.values import LeftOut
 
 router = APIRouter(tags=["batches"])
 

@@ -29,8 +29,9 @@ from hilum.web.dataset_schemas import (
 )
 from hilum.web.dependencies import ContextDep, DatasetDep
 from hilum.web.refusals import RequestInvalid
-from hilum.web.routes.openapi import LeftOut, also_as, form_body, json_body, problems
+from hilum.web.routes.openapi import also_as, form_body, json_body, problems
 from hilum.web.upload_form import UploadSpool, read_form
+from hilum.web.values import LeftOut
 
 router = APIRouter(tags=["labelled images"])
 

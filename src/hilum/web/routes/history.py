@@ -16,9 +16,10 @@ from hilum.web.auth import actor_of
 from hilum.web.bodies import parsed
 from hilum.web.cursors import cursor_of, place_of
 from hilum.web.dependencies import ContextDep, HistoryDep
-from hilum.web.routes.openapi import LeftOut, also_as, json_body, problems
+from hilum.web.routes.openapi import also_as, json_body, problems
 from hilum.web.schemas import FeedbackAnswer, FeedbackRequest, PredictionPage, PredictionRecord, ReceiptAnswer
 from hilum.web.tables import csv_header, csv_rows
+from hilum.web.values import LeftOut
 
 router = APIRouter(tags=["history"])
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import SkipJsonSchema
 
 from hilum.web.problems import MEDIA_TYPE, sent_errors
 from hilum.web.schemas import ProblemAnswer
-
-LeftOut = SkipJsonSchema[None]
-"""In place of `None` for what a query may leave out: nothing in a query is a null, so OpenAPI must not offer one."""
 
 FILE_BODY: dict[str, Any] = {
     "requestBody": {

@@ -16,8 +16,9 @@ from hilum.web.cursors import cursor_of, place_of
 from hilum.web.dependencies import ContextDep
 from hilum.web.event_stream import STREAM, event_stream
 from hilum.web.problems import problem_response, request_id_of
-from hilum.web.routes.openapi import LeftOut, json_body, problems
+from hilum.web.routes.openapi import json_body, problems
 from hilum.web.run_schemas import EpochAnswer, RetrainRequest, RunAnswer, RunPage
+from hilum.web.values import LeftOut
 
 router = APIRouter(tags=["training"])
 
