@@ -148,9 +148,12 @@ def test_only_new_slices_are_computed(
     files[0].write_bytes(b"damaged")
     renewal = Renewal.of(renewed)
     epochs: list[tuple[str, Mapping[str, float]]] = []
-    watch = Watch(on_epoch=lambda *said: epochs.append(said))
+    rests: list[float] = []
+    watch = Watch(on_epoch=lambda *said: epochs.append(said), rest=rests.append)
     renew_head(import_dataset(more), tmp_path / "third", renewal, silent, kept_in=kept_in, epochs=2, watch=watch)
     assert len(taken) == 8 + 1, "the new slices, and the one whose file was damaged"
+    assert len(rests) == len(taken), "what was computed is followed by a rest, what was kept is not"
+    assert min(rests) > 0
     assert {stage for stage, _ in epochs} == {"fit", "refit"}
     known = renewal.served_features(kept_in, [*taken, "0" * 64])
     assert set(known) == set(taken)

@@ -1,4 +1,4 @@
-"""The process of a run beside a server has the lowest priority and leaves a core alone."""
+"""The process of a run beside a server has the lowest priority, leaves a core alone, and rests."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
+
+from hilum.worker.__main__ import rest
 
 _LOOK = """
 import json, os
@@ -22,3 +25,10 @@ print(json.dumps([os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), 
 def test_it_leaves_the_processor_and_one_core_to_others() -> None:
     said = subprocess.run([sys.executable, "-c", _LOOK], capture_output=True, check=True, text=True).stdout
     assert json.loads(said) == [19, os.SCHED_IDLE, max(1, len(os.sched_getaffinity(0)) - 1)]
+
+
+def test_after_its_work_it_rests_for_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    rest(0.06)
+    assert pauses == [0.06]

@@ -121,7 +121,7 @@ def renew_head(
     corpus = gather([manifest], LabelScheme.of(parent.manifest.class_names))
     require_enough(corpus)
     store = FeatureStore(kept_in, renewal.graphs.key)
-    features = take_corpus(corpus, renewal.graphs, store, lambda share: watch.on_batch("features", share))
+    features = take_corpus(corpus, renewal.graphs, store, watch)
     fit = _Fit(corpus, features, renewal.head, head_settings(epochs, starts_warm=True, seed=seed), progress, watch)
     held_out = fit.held_out()
     final = fit.everything(epochs_of_a_refit(held_out.fitted.best_epoch, fit.settings.epochs))

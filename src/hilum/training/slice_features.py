@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,7 @@ from hilum.inference.engines import Engine
 from hilum.training.augmentation import BASE_SCALE, Augmentation
 from hilum.training.corpus import Corpus, CorpusSlice
 from hilum.training.probes.cases import in_parallel
+from hilum.training.watch import Watch
 
 VIEWS = 4
 """Feature vectors taken of each slice: as served, mirrored, and augmented ones. More gain little for their time."""
@@ -161,26 +163,26 @@ class FeatureStore:
         return self._folder / f"{sha256}.npz"
 
 
-def take_corpus(
-    corpus: Corpus, graphs: FrozenGraphs, store: FeatureStore, on_share: Callable[[float], None]
-) -> CorpusFeatures:
+def take_corpus(corpus: Corpus, graphs: FrozenGraphs, store: FeatureStore, watch: Watch) -> CorpusFeatures:
     """Takes what is kept of each slice, and computes the rest on all cores that this process may use.
 
     Args:
         corpus: N slices.
         graphs: with one thread each.
         store: of these graphs.
-        on_share: told which share is done, after each slice; what it raises ends it.
+        watch: told which share is done, after each slice, what it raises ends it; rests after what was computed.
     """
     digests = [item.record.sha256 for item in corpus.slices]
 
     def take(row: int) -> SliceFeatures:
         kept = store.get(digests[row])
         if kept is None:
+            began_at = time.monotonic()
             kept = graphs.take(corpus.slices[row])
             store.put(digests[row], kept)
+            watch.rest(time.monotonic() - began_at)
         return kept
 
-    taken = in_parallel(take, range(len(digests)), on_share)
+    taken = in_parallel(take, range(len(digests)), lambda share: watch.on_batch("features", share))
     store.keep_only(digests)
     return CorpusFeatures(tuple(taken))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class RunSteps:
         registry: has the champion, and gets the new model.
         folder: for its data, checkpoints and bundle; whole after a kill.
         features: folder of features of slices, which runs share.
+        rest: called after so many seconds of work, which it may follow with a pause.
     """
 
     run: StoredRun
@@ -49,6 +51,7 @@ class RunSteps:
     registry: Registry
     folder: Path
     features: Path
+    rest: Callable[[float], None]
 
     def lay_out(self) -> None:
         """Writes the snapshot's images into the folder."""
@@ -186,7 +189,7 @@ class RunSteps:
 
     @property
     def _watch(self) -> Watch:
-        return Watch(on_epoch=self.ledger.add_epoch, on_batch=self.ledger.report)
+        return Watch(on_epoch=self.ledger.add_epoch, on_batch=self.ledger.report, rest=self.rest)
 
     @property
     def _bundle(self) -> Path:
