@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(server: Server, requests: Sequence[bytes], rate: float, seconds: float) -> dict[str, float]:
     """One load, and the processor time that the server and the generator itself took for it, in % of one core."""
     served_s, generated_s, started_at = server.cpu_s(), time.process_time(), time.perf_counter()
-    sent, probes = asyncio.run(_exchanged(server.port, requests, rate, seconds))
+    sent, probes = asyncio.run(exchanged(server.port, requests, rate, seconds))
     taken_s = (time.perf_counter() - started_at) / 100
     shares = {
         "server_cpu": (server.cpu_s() - served_s) / taken_s,
@@ -66,7 +66,7 @@ def _measure(server: Server, requests: Sequence[bytes], rate: float, seconds: fl
     return summarised(sent, probes, rate, seconds) | shares
 
 
-async def _exchanged(
+async def exchanged(
     port: int, requests: Sequence[bytes], rate: float, seconds: float
 ) -> tuple[Sequence[Sent], Sequence[Sent]]:
     """Slices at `rate`, and beside them the probe that an orchestrator would send."""
