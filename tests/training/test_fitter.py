@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from hilum.errors import TrainingFailed
+from hilum.training.architectures import HEAD, POOL
 from hilum.training.fit_settings import FitSettings
-from hilum.training.fitter import Fitted, FullFitter
+from hilum.training.fitter import Fitted, Fitter, FullFitter, HeadFitter
 from hilum.training.trainer import FINAL, TrainingData
 
 SETTINGS = FitSettings(epochs=2, patience=None, batch_size=8)
@@ -18,8 +19,8 @@ SETTINGS = FitSettings(epochs=2, patience=None, batch_size=8)
 
 def build() -> keras.Model:
     inputs = keras.Input((32, 32, 1))
-    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, activation="relu")(inputs))
-    return keras.Model(inputs, keras.layers.Dense(3)(pooled))
+    pooled = keras.layers.GlobalAveragePooling2D(name=POOL)(keras.layers.Conv2D(4, 3, activation="relu")(inputs))
+    return keras.Model(inputs, keras.layers.Dense(3, name=HEAD)(pooled))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def run(data: TrainingData, tmp_path: Path, stages: list[str]) -> FullFitter:
     return FullFitter(data, build, tmp_path, lambda stage, share, words: stages.append(stage), n_teachers=2)
 
 
-def fit(fitter: FullFitter) -> Fitted:
+def fit(fitter: Fitter) -> Fitted:
     return fitter.fit("fold", np.arange(16), np.arange(16, 24), SETTINGS)
 
 
@@ -76,3 +77,9 @@ def test_a_finished_fold_gives_its_classifier_where_its_weights_are_kept(run: Fu
     before, after = fit(run), fit(run)
     held_out = data.tensors[16:]
     assert np.allclose(after.classifier.predict(held_out, verbose=0), before.held_out_logits, atol=1e-5)
+
+
+def test_a_head_answers_from_its_features_as_the_whole_classifier_does(data: TrainingData) -> None:
+    fitted = fit(HeadFitter(data, build, SETTINGS, lambda *_: None))
+    answers = fitted.classifier.predict(data.tensors[16:], verbose=0)
+    assert np.allclose(fitted.held_out_logits, answers, atol=1e-5)

@@ -178,11 +178,13 @@ class HeadFitter:
             start=self._start,
             on_epoch=_reporter(stage, self._progress, self._watch),
         )
-        return Fitted(
-            lambda: self._classifier,
-            history,
-            _logits(self._classifier, None if hold is None else self._data.subset(hold)),
-        )
+        return Fitted(lambda: self._classifier, history, self._logits(hold))
+
+    def _logits(self, hold: NDArray[np.intp] | None) -> NDArray[np.float32]:
+        """(M, C) of the slices as served, from their features: the backbone is the same for every head."""
+        kernel, bias = self._classifier.get_layer(HEAD).get_weights()
+        features = self.features[0, [] if hold is None else hold]
+        return np.asarray(features @ kernel + bias, np.float32)
 
 
 def _logits(classifier: keras.Model, data: TrainingData | None) -> NDArray[np.float32]:
