@@ -134,6 +134,8 @@ def test_moments_before_and_after_all_predictions_are_moments(client: TestClient
         ("decision=maybe", "request-invalid"),
         ("since=yesterday", "request-invalid"),
         ("until=1e300", "request-invalid"),
+        ("since=1", "request-invalid"),
+        ("until=1764200000", "request-invalid"),
         ("predicted_class=%00", "request-invalid"),
         ("predicted_class=" + "x" * 201, "request-invalid"),
         ("cursor=", "cursor-invalid"),

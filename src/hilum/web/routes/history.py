@@ -19,7 +19,7 @@ from hilum.web.dependencies import ContextDep, HistoryDep
 from hilum.web.routes.openapi import also_as, json_body, problems
 from hilum.web.schemas import FeedbackAnswer, FeedbackRequest, PredictionPage, PredictionRecord, ReceiptAnswer
 from hilum.web.tables import csv_header, csv_rows
-from hilum.web.values import LeftOut
+from hilum.web.values import LeftOut, Moment
 
 router = APIRouter(tags=["history"])
 
@@ -36,9 +36,9 @@ def _wanted(
     decision: Literal["confident", "review"] | LeftOut = None,
     model_version: _Text = None,
     since: Annotated[
-        datetime | LeftOut, Query(description="first moment, such as 2026-11-01; UTC without a zone")
+        Moment | LeftOut, Query(description="first moment, such as 2026-11-01; UTC without a zone")
     ] = None,
-    until: Annotated[datetime | LeftOut, Query(description="first moment after, such as 2026-12-01")] = None,
+    until: Annotated[Moment | LeftOut, Query(description="first moment after, such as 2026-12-01")] = None,
     confirmed_class: _Text = None,
     feedback: Annotated[
         Literal["none", "agrees", "differs"] | LeftOut, Query(description="what a person said of the answer")
