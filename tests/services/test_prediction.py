@@ -55,6 +55,26 @@ def test_workers_refuse_who_would_wait_too_long() -> None:
     workers.close()
 
 
+def test_who_was_let_in_is_refused_for_the_length_of_the_line_only() -> None:
+    workers = Workers(threads=1, max_waiting=3, max_wait_s=0.15)
+
+    async def scenario() -> int:
+        await workers.run(lambda: time.sleep(0.1))
+        calls = [asyncio.create_task(workers.run(lambda: time.sleep(0.1))) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await workers.run(lambda: None)
+        calls += [asyncio.create_task(workers.run(lambda: time.sleep(0.1), is_let_in=True)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded) as refused:
+            await workers.run(lambda: None, is_let_in=True)
+        assert refused.value.limit == 4
+        return len(await asyncio.gather(*calls))
+
+    assert asyncio.run(scenario()) == 4
+    workers.close()
+
+
 def test_a_service_answers_only_once_its_model_is_loaded(tiny_bundle: Path, slice_png: bytes) -> None:
     service = PredictionService(lambda: load_model(tiny_bundle), workers=Workers(threads=1))
 

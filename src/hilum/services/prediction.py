@@ -195,7 +195,7 @@ class PredictionService:
             self._recent.add(prediction_id, prediction)
             return prediction, started_at, time.perf_counter()
 
-        prediction, started_at, ended_at = await self.workers.run(work)
+        prediction, started_at, ended_at = await self.workers.run(work, is_let_in=True)
         if self.observe is not None:
             self.observe(prediction)
         return Answer(

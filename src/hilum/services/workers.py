@@ -68,13 +68,7 @@ class Workers:
         Raises:
             Overloaded: too many calls wait already, or it would wait too long.
         """
-        capacity = self.threads + self.max_waiting
-        if self._admitted >= capacity:
-            raise Overloaded(
-                f"{self._admitted} predictions are under way already; try again in a moment",
-                limit=capacity,
-                actual=self._admitted + 1,
-            )
+        self._check_line()
         wait_s = self.expected_wait_s
         if wait_s > self.max_wait_s:
             raise Overloaded(
@@ -83,18 +77,35 @@ class Workers:
                 actual=round(wait_s, 3),
             )
 
-    async def run(self, work: Callable[[], Result]) -> Result:
+    async def run(self, work: Callable[[], Result], *, is_let_in: bool = False) -> Result:
         """Computes `work()` on a thread.
+
+        Args:
+            work: what to compute.
+            is_let_in: `check_room` found room before its body was read: to refuse it now would waste that, and only the
+                length of the line can.
 
         Raises:
             Overloaded: as `check_room`.
         """
-        self.check_room()
+        if is_let_in:
+            self._check_line()
+        else:
+            self.check_room()
         self._admitted += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, self._timed, work)
         finally:
             self._admitted -= 1
+
+    def _check_line(self) -> None:
+        capacity = self.threads + self.max_waiting
+        if self._admitted >= capacity:
+            raise Overloaded(
+                f"{self._admitted} predictions are under way already; try again in a moment",
+                limit=capacity,
+                actual=self._admitted + 1,
+            )
 
     def _timed(self, work: Callable[[], Result]) -> Result:
         started_at = time.perf_counter()
