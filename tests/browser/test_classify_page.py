@@ -25,9 +25,9 @@ def test_a_dropped_slice_is_answered_with_its_heat_map(page: Page, slice_png: by
     expect(page.locator("#heat")).to_be_visible()
     expect(page.locator("#file-name")).to_have_text("dropped.png")
     expect(page.locator("#decision")).to_have_text("A person should review")
-    expect(page.locator("#predicted")).to_have_text("Squamous cell carcinoma")
+    expect(page.locator("#predicted")).to_have_text("Normal")
     expect(page.locator("#probabilities tr")).to_have_count(4)
-    expect(page.locator("#announcement")).to_contain_text("Squamous cell carcinoma, probability")
+    expect(page.locator("#announcement")).to_contain_text("Normal, probability")
     expect(page.locator("#queue")).to_be_hidden()
     expect(page.locator("#synthetic")).to_be_hidden()
     for picture in ("slice", "heat"):
@@ -160,7 +160,7 @@ def test_many_slices_are_answered_in_a_queue(page: Page, slice_png: bytes) -> No
         page.get_by_role("button", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
     assert [row["file"] for row in rows] == [f"slice-{number}.png" for number in range(6)] + ["broken.png"]
-    assert {row["predicted_class"] for row in rows[:6]} == {"squamous_cell_carcinoma"}
+    assert {row["predicted_class"] for row in rows[:6]} == {"normal"}
     assert rows[6]["problem"] == "image-truncated"
 
 
@@ -239,15 +239,15 @@ def test_a_window_is_dragged_with_the_right_button(page: Page) -> None:
 
 def test_one_click_confirms_and_another_corrects(page: Page, slice_png: bytes, origin: str) -> None:
     choose(page, ("slice.png", slice_png))
-    page.get_by_role("button", name="Squamous cell carcinoma").click()
-    expect(page.locator("#verdict-note")).to_have_text("Kept: you confirmed squamous cell carcinoma.")
     page.get_by_role("button", name="Normal").click()
-    expect(page.locator("#verdict-note")).to_have_text("Kept: you corrected the answer to normal.")
-    expect(page.get_by_role("button", name="Normal")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#verdict-note")).to_have_text("Kept: you confirmed normal.")
+    page.get_by_role("button", name="Squamous cell carcinoma").click()
+    expect(page.locator("#verdict-note")).to_have_text("Kept: you corrected the answer to squamous cell carcinoma.")
+    expect(page.get_by_role("button", name="Squamous cell carcinoma")).to_have_attribute("aria-pressed", "true")
 
     stored = page.locator("#prediction-id").text_content()
     page.goto(f"{origin}/?prediction={stored}")
-    expect(page.locator("#verdict-note")).to_have_text("Kept: you corrected the answer to normal.")
+    expect(page.locator("#verdict-note")).to_have_text("Kept: you corrected the answer to squamous cell carcinoma.")
     expect(page.locator("#heat")).to_be_visible()
 
 

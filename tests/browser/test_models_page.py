@@ -20,7 +20,8 @@ _ROOT = Path(__file__).parents[2]
 _REFERENCE = "efficientnet-lite0"
 _TINY = "tiny-20260101-00000000"
 _NAME = "<b>recall</b>"
-_DIGEST = json.loads((_ROOT / "models" / "reference" / "metrics.json").read_text())["dataset_digest"]
+_MEASURED = json.loads((_ROOT / "models" / "reference" / "metrics.json").read_text())
+_ACCURACY = {name: f"{100 * _MEASURED['accuracy'][name]:.1f}\u00a0%" for name in ("value", "low", "high")}
 _REPORT = {
     "verdict": "refuse",
     "checks": [
@@ -85,8 +86,8 @@ def test_two_models_stand_side_by_side_with_their_intervals(page: Page) -> None:
     expect(champion).to_contain_text("Champion")
     expect(champion).to_contain_text("Answers here")
     accuracy = page.locator("#compared-rows tr").first
-    expect(accuracy).to_contain_text("95.2\u00a0%")
-    expect(accuracy).to_contain_text("92.7\u00a0% to 97.5\u00a0%")
+    expect(accuracy).to_contain_text(_ACCURACY["value"])
+    expect(accuracy).to_contain_text(f"{_ACCURACY['low']} to {_ACCURACY['high']}")
     expect(accuracy).to_contain_text("other slices")  # and no difference, which would mean nothing
     expect(page.locator("#same-test")).to_contain_text("different slices")
 
@@ -96,7 +97,7 @@ def test_a_promotion_says_what_it_changes_and_can_be_rolled_back(page: Page, ori
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(f"{_TINY} answers every prediction")
     expect(dialog).to_contain_text("no longer answers")
-    expect(dialog).to_contain_text("accuracy 95.2\u00a0%")
+    expect(dialog).to_contain_text(f"accuracy {_ACCURACY['value']}")
     expect(dialog).to_contain_text("on 315 slices")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
@@ -124,7 +125,7 @@ def test_a_champion_that_moved_meanwhile_refuses_the_promotion_in_place(page: Pa
 
 def _with_report(route: Route) -> None:
     answer: dict[str, Any] = route.fetch().json()
-    same = {"dataset_digest": _DIGEST, "n": 315}
+    same = {"dataset_digest": _MEASURED["dataset_digest"], "n": 315}
     route.fulfill(
         json=answer | {"report": _REPORT, "card": "# <script>alert(1)</script>", "metrics": answer["metrics"] | same}
     )
@@ -157,7 +158,7 @@ def test_on_a_narrow_screen_each_figure_stands_under_its_columns_name(page: Page
 def test_figures_of_the_same_test_are_subtracted(reported: Page) -> None:
     accuracy = reported.locator("#compared-rows tr").first
     expect(reported.locator("#same-test")).to_contain_text("the same 315 slices")
-    expect(accuracy).to_contain_text("-4.2 points")
+    expect(accuracy).to_contain_text(f"{91.0 - 100 * _MEASURED['accuracy']['value']:.1f} points")
     expect(accuracy).to_contain_text("intervals overlap")
 
 
