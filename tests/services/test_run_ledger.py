@@ -88,6 +88,16 @@ def test_an_epoch_that_is_done_again_replaces_itself(database: Database, progres
     assert _run(database).epochs == [{"epoch": 1, "loss": 1.0}, {"epoch": 2, "loss": 0.4}]
 
 
+def test_epochs_told_before_a_kill_are_there_after_it(database: Database, progress: RunProgress) -> None:
+    killed = RunLedger(database, stored_run(), "me", progress)
+    for epoch in (1, 2):
+        killed.add_epoch("fit", {"epoch": epoch, "loss": 1 / epoch})
+    RunLedger(database, stored_run(epochs=[{"epoch": 1, "loss": 1.0}]), "me", progress).add_epoch(
+        "fit", {"epoch": 3, "loss": 0.2}
+    )
+    assert [row["epoch"] for row in progress.told()["epochs"]] == [1, 2, 3]
+
+
 def test_a_wish_to_cancel_and_a_lost_lease_end_the_work(database: Database, progress: RunProgress) -> None:
     with pytest.raises(LeaseLost):
         RunLedger(database, stored_run(), "another", progress).report("read", 0.1)

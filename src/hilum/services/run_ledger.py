@@ -46,7 +46,8 @@ class RunLedger:
         self._database = database
         self._id, self._owner = run.id, owner
         self._shares = _SHARES[run.mode]
-        self._epochs = list(run.epochs)
+        told = progress.told().get("epochs", [])  # by a process before this one, perhaps killed before it was read
+        self._epochs = list(told if len(told) > len(run.epochs) else run.epochs)
         self._began_at, self._began_with = time.monotonic(), run.progress
         self._told = progress
         self._stage, self._progress = run.stage, run.progress
@@ -70,12 +71,13 @@ class RunLedger:
         self._check(self._read)
 
     def add_epoch(self, stage: str, row: Mapping[str, float]) -> None:
-        """Keeps an epoch of the fit whose held-out slices show how good it is; the next report tells it."""
+        """Tells an epoch of the fit whose held-out slices show how good it is, at once: a kill may come before more."""
         if stage != "fit":
             return
         names = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
         kept = {name: round(row[name], 6) for name in names if name in row}
         self._epochs = [*(old for old in self._epochs if old["epoch"] < kept["epoch"]), kept]
+        self._told.tell(self._standing() | {"seconds_left": self._seconds_left()})
 
     def note(self, **values: Any) -> None:
         """Writes columns into the row at once, with how far the run is.

@@ -202,13 +202,18 @@ class _History(keras.callbacks.Callback):
         row = {"epoch": float(epoch + 1), **{name: float(value) for name, value in (logs or {}).items()}}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         _save_whole(self.model, self.checkpoint(epoch + 1))
+        try:  # told before it counts: a kill in between repeats the epoch; after, nobody would have heard of it
+            if self._on_epoch:
+                self._on_epoch(epoch + 1, self._planned, row)
+        finally:
+            self._count(epoch, row)
+
+    def _count(self, epoch: int, row: dict[str, float]) -> None:
         self.epochs = [*self.epochs, row]
         partial = self._path.with_suffix(".partial")
         partial.write_text(json.dumps(self.epochs, indent=1))
         partial.replace(self._path)
         self.checkpoint(epoch).unlink(missing_ok=True)
-        if self._on_epoch:
-            self._on_epoch(epoch + 1, self._planned, row)
 
 
 class _BestWeights(keras.callbacks.Callback):
