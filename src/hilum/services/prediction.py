@@ -161,7 +161,13 @@ class PredictionService:
         _ = self.model
 
     async def predict(
-        self, data: bytes, *, name: str | None = None, similar: int = 0, with_pixel_file: bool = False
+        self,
+        data: bytes,
+        *,
+        name: str | None = None,
+        similar: int = 0,
+        with_pixel_file: bool = False,
+        is_let_in: bool = False,
     ) -> Answer:
         """Classifies one encoded image or DICOM slice.
 
@@ -170,6 +176,7 @@ class PredictionService:
             name: what the caller calls the file; compared with its content only.
             similar: so many look-alikes are looked up.
             with_pixel_file: also makes the copy that may be kept.
+            is_let_in: see `Workers.run`.
 
         Raises:
             InputRejected: the bytes are not a usable slice.
@@ -195,7 +202,7 @@ class PredictionService:
             self._recent.add(prediction_id, prediction)
             return prediction, started_at, time.perf_counter()
 
-        prediction, started_at, ended_at = await self.workers.run(work, is_let_in=True)
+        prediction, started_at, ended_at = await self.workers.run(work, is_let_in=is_let_in)
         if self.observe is not None:
             self.observe(prediction)
         return Answer(

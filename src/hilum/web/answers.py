@@ -17,7 +17,13 @@ NOT_STORED, IMAGE_NOT_STORED = "history-unavailable", "image-not-stored"
 
 
 async def answer_file(
-    context: Context, file: UploadedFile, *, actor: str, similar: int = 0, started_at: float
+    context: Context,
+    file: UploadedFile,
+    *,
+    actor: str,
+    similar: int = 0,
+    is_let_in: bool = False,
+    started_at: float,
 ) -> PredictionAnswer:
     """Classifies one file and returns once the answer is on disk, or cannot be put there.
 
@@ -26,13 +32,16 @@ async def answer_file(
         file: one encoded slice; its name is compared with its content and forgotten.
         actor: who asks, for the audit log.
         similar: so many look-alikes are named.
+        is_let_in: the guard found room for it before its body came.
         started_at: when the request began, of `time.perf_counter`.
 
     Raises:
         HilumError: the file cannot be classified.
     """
     keeps = context.history is not None and context.history.keeps_images
-    computed = await context.service.predict(file.data, name=file.name, similar=similar, with_pixel_file=keeps)
+    computed = await context.service.predict(
+        file.data, name=file.name, similar=similar, with_pixel_file=keeps, is_let_in=is_let_in
+    )
     _count(context, computed)
     answer = _shaped(computed, latency_ms=round((time.perf_counter() - started_at) * 1000, 2))
     new = NewPrediction(

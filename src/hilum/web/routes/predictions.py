@@ -42,7 +42,9 @@ async def predict(request: Request, context: ContextDep, similar: Similar = 0) -
     wants_report = preferred(request.headers.get("accept"), ("application/json", DICOM)) == DICOM
     with context.studies.admitted() if wants_report else nullcontext():
         reference = reference_of(file.data) if wants_report else None
-        answer = await answer_file(context, file, actor=actor_of(request), similar=similar, started_at=started_at)
+        answer = await answer_file(
+            context, file, actor=actor_of(request), similar=similar, is_let_in=True, started_at=started_at
+        )
         request.scope["hilum.model_version"] = answer.model_version
         if reference is None:
             return answer
