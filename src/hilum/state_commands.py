@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hilum.errors import BlobCorrupt, BlobMissing, ReplayFailed
+from hilum.errors import BlobCorrupt, BlobMissing, ReplayFailed, StorageInvalid
 
 if TYPE_CHECKING:
+    from hilum.services.receipts import Receipt
     from hilum.services.state import StatePlaces
     from hilum.settings import Settings
     from hilum.storage.backup import BackupSummary
@@ -154,11 +155,28 @@ def replay(receipt: Path, image: Path | None, model: Path | None) -> None:
     settings: Settings = click.get_current_context().obj()
     predictor = Predictor.load(model or settings.model or reference_bundle())
     replayed = receipts.replay(read, data, predictor)
+    record = _compared_with_history(read)
     found = replayed.prediction
     click.echo(f"reproduced: {found.predicted_class} {max(found.probabilities.values()):.4f}, {found.decision}")
     click.echo(f"largest difference of a probability: {replayed.largest_difference:.1e}")
+    click.echo(record)
     for words in replayed.other_versions:
         click.echo(f"another version: {words}")
+
+
+def _compared_with_history(receipt: Receipt) -> str:
+    """What the history here says of a receipt: nothing signs one, so that an altered one may replay."""
+    from hilum.services.receipts import check_record
+
+    places = _places()
+    if places.database_url is None and not places.default_database.is_file():
+        return "there is no history here to compare the receipt with"
+    try:
+        with closing(places.open_database()) as database:
+            is_known = check_record(receipt, database)
+    except StorageInvalid as error:
+        return f"the receipt was not compared with the history: {error.detail}"
+    return "the history holds the same receipt" if is_known else "the history here has no prediction of this id"
 
 
 def _image_of(digest: str, file: Path | None) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -248,12 +249,17 @@ def test_confirmed_predictions_join_once_and_follow_corrections(client: TestClie
     assert send(client, drawn_png(1), label="hamartoma", new_classes="true")[0]["status"] == "duplicate"
 
 
-def test_a_confirmed_prediction_joins_without_being_asked_for(client: TestClient, datasets: Datasets) -> None:
+def test_a_confirmed_prediction_joins_without_being_asked_for(
+    client: TestClient, datasets: Datasets, database_url: str
+) -> None:
     confirm(client, predict(client, drawn_png(1))["id"], "normal")
     until = time.monotonic() + 20
     while not datasets.distribution() and time.monotonic() < until:
         time.sleep(0.02)
     assert [(row.class_name, row.source) for row in datasets.distribution()] == [("normal", "feedback")]
+    with closing(Database(database_url)) as database:
+        events = [(event.actor, event.details["source"]) for event in export(database) if event.kind == "upload"]
+    assert events == [("system", "feedback")]
 
 
 def test_a_confirmed_copy_of_a_test_image_does_not_join(client: TestClient, datasets: Datasets) -> None:

@@ -14,6 +14,7 @@ from web_serving import open_history, serving, tiny_service
 
 from hilum.cli import main
 from hilum.imaging.phantoms import draw_phantom
+from known_bundle import write_known_bundle
 
 
 @pytest.fixture
@@ -94,6 +95,15 @@ def test_says_why_an_answer_is_not_reproduced(receipt: Path, tiny_bundle: Path, 
         "prepares slices in another way": replay(
             changed(receipt, provenance=provenance | {"preprocessing_sha256": "0"}), "--model", tiny_bundle
         ),
+        "the cancer probability was": replay(
+            changed(receipt, answer=answer | {"cancer_probability": 0.01}), "--model", tiny_bundle
+        ),
+        "the match among training slices was": replay(
+            changed(receipt, answer=answer | {"training_match": "same-file"}), "--model", tiny_bundle
+        ),
+        "look-alikes were asked for": replay(
+            changed(receipt, answer=answer | {"look_alikes": [{"class_name": "normal"}]}), "--model", tiny_bundle
+        ),
         "is no receipt": replay(changed(receipt, schema_version=2), "--model", tiny_bundle),
         "cannot be read": replay(tmp_path / "none.json", "--model", tiny_bundle),
     }  # fmt: skip
@@ -101,9 +111,51 @@ def test_says_why_an_answer_is_not_reproduced(receipt: Path, tiny_bundle: Path, 
         assert (result.exit_code, words in result.output) == (8, True), result.output
 
 
-def test_names_software_that_changed(receipt: Path, tiny_bundle: Path) -> None:
+def test_look_alikes_are_looked_up_again(home: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = write_known_bundle(tiny_bundle, tmp_path / "known")
+    history = open_history(f"sqlite:///{home / 'hilum.db'}", home / "blobs")
+    encoded_again = cv2.imencode(".png", draw_phantom(22), [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes()
+    with serving(tiny_service(bundle), history=history) as client:
+        answer = client.post("/predict?similar=3", files={"file": ("a.png", encoded_again)}).json()
+        receipt = tmp_path / "receipt.json"
+        receipt.write_bytes(client.get(f"/predictions/{answer['id']}/receipt").content)
+    assert (answer["training_match"], len(answer["look_alikes"])) == ("same-slice", 3)
+
+    same = replay(receipt, "--model", bundle)
+    assert same.exit_code == 0, same.output
+    fewer = changed(receipt, answer=json.loads(receipt.read_text())["answer"] | {"look_alikes": [{}]})
+    other = replay(fewer, "--model", bundle)
+    assert (other.exit_code, "the look-alikes are others" in other.output) == (8, True)
+
+
+def test_names_software_that_changed(receipt: Path, tiny_bundle: Path, home: Path) -> None:
+    (home / "hilum.db").unlink()  # which would say that the receipt was altered
     provenance = json.loads(receipt.read_text())["provenance"]
     older = provenance | {"versions": provenance["versions"] | {"onnxruntime": "1.0"}}
 
     result = replay(changed(receipt, provenance=older), "--model", tiny_bundle)
     assert "another version: onnxruntime" in result.output
+
+
+def test_a_receipt_that_was_altered_is_told_by_the_history(receipt: Path, tiny_bundle: Path, home: Path) -> None:
+    shown = json.loads(receipt.read_text())
+    whole = replay(receipt, "--model", tiny_bundle)
+    assert (whole.exit_code, "the history holds the same receipt" in whole.output) == (0, True)
+    for changes in (
+        {"created_at": "2020-01-01T00:00:00Z"},
+        {"image_sha256": "0" * 64},
+        {"answer": shown["answer"] | {"latency_ms": 1.5}},
+        {"provenance": shown["provenance"] | {"machine": "another"}},
+    ):
+        altered = replay(changed(receipt, **changes), "--model", tiny_bundle)
+        assert altered.exit_code == 8
+        assert f"altered: the history holds another {next(iter(changes))} of {shown['id']}" in altered.output
+
+    other = replay(changed(receipt, id="0b9f5f0e-6d0c-4d8e-9d53-0c6f9a5f7f55"), "--model", tiny_bundle)
+    assert (other.exit_code, "has no prediction of this id" in other.output) == (0, True)
+    (home / "hilum.db").write_bytes(b"no database")
+    damaged = replay(receipt, "--model", tiny_bundle)
+    assert (damaged.exit_code, "was not compared with the history" in damaged.output) == (0, True)
+    (home / "hilum.db").unlink()
+    assert "no history here" in replay(receipt, "--model", tiny_bundle).output
+    assert not (home / "hilum.db").exists()

@@ -18,6 +18,9 @@ __all__ = ["AuditEvent", "AuditLog", "Head", "NewEvent", "Verified", "export", "
 OPEN = "open"
 """The actor where no key is needed."""
 
+SYSTEM = "system"
+"""The actor where nobody asked."""
+
 PREDICT, FEEDBACK, UPLOAD, RETRAIN, PROMOTE = "predict", "feedback", "upload", "retrain", "promote"
 DECLINE = "decline"
 IMAGE_RELEASED, IMAGE_DELETED = "image-released", "image-deleted"

@@ -164,7 +164,9 @@ class Datasets:
         """
         if self._feedback is None:
             return 0
-        return self._feedback.take(lambda files: self.add(files, source="feedback", takes_new_classes=True))
+        return self._feedback.take(
+            lambda files: self.add(files, source="feedback", takes_new_classes=True, actor=audit.SYSTEM)
+        )
 
     def page(self, wanted: ImageFilter, *, before: int | None = None, limit: int = 50) -> Sequence[StoredImage]:
         """The newest `limit` images that are wanted and numbered below `before`.

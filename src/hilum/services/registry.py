@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hilum.errors import BundleInvalid, ChampionMoved, ModelConflict, ModelNotFound, NothingToRollBackTo
-from hilum.services.audit_log import PROMOTE, NewEvent
+from hilum.services.audit_log import PROMOTE, SYSTEM, NewEvent
 from hilum.services.bundle_store import BUNDLES, BundleStore, read_contents
 from hilum.services.state import StatePlaces
 from hilum.storage import models, training_runs
@@ -26,9 +26,6 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 
 REGISTERED, ROLLED_BACK, CHALLENGED = "model-registered", "rollback", "challenger"
 """Events of the audit log, besides `promote`."""
-
-SYSTEM = "system"
-"""The actor where nobody asked."""
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _MOST_EARLIER = 50

@@ -12,6 +12,7 @@ from pydantic import StringConstraints
 
 from hilum.services.feedback import checked_label
 from hilum.services.history import PredictionFilter, StoredPrediction
+from hilum.services.receipts import kept_file_of
 from hilum.web.auth import actor_of
 from hilum.web.bodies import parsed
 from hilum.web.cursors import cursor_of, place_of
@@ -101,7 +102,7 @@ async def show_receipt(prediction_id: str, history: HistoryDep) -> ReceiptAnswer
         id=str(stored.id),
         created_at=stored.created_at,
         image_sha256=stored.image_sha256,
-        kept_sha256=(stored.kept_sha256 or stored.image_sha256) if stored.is_image_kept else None,
+        kept_sha256=kept_file_of(stored),
         provenance=await history.provenance(stored),
         answer=stored.answer,
     )
