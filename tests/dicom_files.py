@@ -16,6 +16,7 @@ DEFLATED, MPEG4, PRIVATE_GE = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.102
 RLE, JPEG_LOSSLESS = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.70"
 JPEG_LS, J2K = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90"
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
+DIRECTORY = "1.2.840.10008.1.3.10"
 
 SLICE_HU = (PICTURE.astype(np.int16) * 5) - 1000
 """The slice in Hounsfield units, -1000 to 275."""
@@ -42,8 +43,10 @@ def element(tag: int, vr: str, value: str | int | bytes, *, syntax: str = EXPLIC
     return head + vr.encode() + struct.pack(order + "H", size) + raw
 
 
-def file_meta(syntax: str) -> bytes:
-    body = element(0x00020001, "OB", b"\x00\x01") + element(0x00020002, "UI", CT) + element(0x00020010, "UI", syntax)
+def file_meta(syntax: str, storage: str = CT) -> bytes:
+    body = (
+        element(0x00020001, "OB", b"\x00\x01") + element(0x00020002, "UI", storage) + element(0x00020010, "UI", syntax)
+    )
     return element(0x00020000, "UL", len(body)) + body
 
 
@@ -60,6 +63,7 @@ def dicom(
     preamble: bytes = bytes(128),
     tail: bytes = b"",
     body: bytes | None = None,
+    storage: str = CT,
 ) -> bytes:
     """A CT slice of `SLICE_HU` stored unsigned with intercept -1000; `changes` replaces or removes elements."""
     elements: dict[int, Value | None] = {
@@ -90,7 +94,7 @@ def dicom(
     if encapsulated is not None:
         written += element(_PIXEL_DATA, "OB", b"", length=0xFFFFFFFF) + encapsulated
         written += struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
-    return preamble + b"DICM" + file_meta(syntax) + (written if body is None else body) + tail
+    return preamble + b"DICM" + file_meta(syntax, storage) + (written if body is None else body) + tail
 
 
 def encoded(syntax: str) -> bytes:

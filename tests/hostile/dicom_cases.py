@@ -29,8 +29,8 @@ def _dicom_structure() -> tuple[Case, ...]:
         answer("H59", "elements-1m", "dicom-corrupt", lambda: dcm.dicom(body=dcm.many(1_000_000)), is_bomb=True),
         answer("H59", "length-4gb", "dicom-corrupt",
                 lambda: dcm.dicom(body=dcm.element(0x00100010, "UN", b"x", length=0xFFFFFFF0))),
-        answer("H60", "dicomdir", "dicom-no-pixels",
-                lambda: dcm.dicom({0x00041220: ("SQ", dcm.record("..\\..\\etc\\passwd")), 0x7FE00010: None})),
+        answer("H60", "dicomdir", "unsupported-media-type", lambda: dcm.dicom(
+            {0x00041220: ("SQ", dcm.record("..\\..\\etc\\passwd")), 0x7FE00010: None}, storage=dcm.DIRECTORY)),
         refused("H64", "nifti-gz", lambda: b"\x1f\x8b\x08\x00" + bytes(400), "slice.nii.gz", "unsupported-media-type"),
         refused("H64", "nifti", lambda: struct.pack("<i", 348) + bytes(340) + b"n+1\x00" + bytes(4), "slice.nii",
                 "unsupported-media-type"),

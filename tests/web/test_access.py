@@ -361,6 +361,8 @@ def test_one_key_may_ask_only_so_often(guarded: Guarded) -> None:
     answer = client.get("/limits", headers=bearer(first))
     assert refused(answer) == (429, "rate-limited")
     assert 1 <= int(answer.headers["retry-after"]) <= 12
+    assert answer.headers["ratelimit-policy"] == '"requests";q=5;w=60'
+    assert answer.headers["ratelimit"] == f'"requests";r=0;t={answer.headers["retry-after"]}'
     assert client.get("/limits", headers=bearer(second)).status_code == 200
     assert client.get("/health/live", headers=bearer(first)).status_code == 200
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from hilum.errors import DicomCorrupt, DicomInconsistent, DicomTransferSyntax, ImageTruncated, TrailingData
+from hilum.errors import (
+    DicomCorrupt,
+    DicomInconsistent,
+    DicomTransferSyntax,
+    ImageTruncated,
+    TrailingData,
+    UnsupportedMediaType,
+)
 
 PIXEL_DATA = 0x7FE00010
 
@@ -16,6 +23,9 @@ JPEG_LS = {"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"}
 JPEG_2000 = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"}
 LOSSY = {"1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"}
 _ALLOWED = NATIVE | {RLE, JPEG_LOSSLESS} | JPEG_LS | JPEG_2000
+
+_STORAGE, _SYNTAX = 0x0002, 0x0010  # of group 2
+_DIRECTORY_STORAGE = "1.2.840.10008.1.3.10"
 
 _MAX_ELEMENTS = 10_000
 _MAX_DEPTH = 16
@@ -97,9 +107,12 @@ def walk(data: bytes) -> DicomFile:
         DicomTransferSyntax: the transfer syntax is not read.
         ImageTruncated: the pixel data is cut off.
         TrailingData: something that is no element follows the pixel data.
+        UnsupportedMediaType: the file is a DICOMDIR; what it names is never looked at.
     """
     _check_preamble(data)
-    syntax, start = _read_file_meta(data)
+    syntax, start, storage = _read_file_meta(data)
+    if storage == _DIRECTORY_STORAGE:
+        raise UnsupportedMediaType("The file is a DICOMDIR, the index of a folder; send the slices that it names.")
     if syntax not in _ALLOWED:
         shown = "".join(c for c in syntax[:64] if c in "0123456789.")
         raise DicomTransferSyntax(
@@ -114,7 +127,7 @@ def is_compressed(data: bytes) -> bool:
     Knows the file-meta group only.
     """
     try:
-        syntax, _ = _read_file_meta(data)
+        syntax, _, _ = _read_file_meta(data)
     except DicomCorrupt:
         return False
     return syntax in _ALLOWED - NATIVE
@@ -127,8 +140,9 @@ def _check_preamble(data: bytes) -> None:
         raise DicomCorrupt("The DICOM preamble is not blank; rewrite the file with 128 zero bytes in front.")
 
 
-def _read_file_meta(data: bytes) -> tuple[str, int]:
-    at, syntax = 132, ""
+def _read_file_meta(data: bytes) -> tuple[str, int, str]:
+    """The transfer syntax, where the data set begins, and what kind of object the file says it holds."""
+    at, named = 132, {_SYNTAX: "", _STORAGE: ""}
     for _ in range(64):
         if at + 8 > len(data):
             break
@@ -143,12 +157,12 @@ def _read_file_meta(data: bytes) -> tuple[str, int]:
             at += 4
         if not (vr.isalpha() and vr.isupper()) or at + length > len(data):
             raise DicomCorrupt("The DICOM file-meta group is broken.")
-        if number == 0x0010:
-            syntax = data[at : at + length].decode("latin-1").strip(" \x00")
+        if number in named:
+            named[number] = data[at : at + length].decode("latin-1").strip(" \x00")
         at += length
-    if not syntax:
+    if not named[_SYNTAX]:
         raise DicomCorrupt("The DICOM file-meta group names no transfer syntax.")
-    return syntax, at
+    return named[_SYNTAX], at, named[_STORAGE]
 
 
 class _Walker:

@@ -100,10 +100,20 @@ def problem_response(error: HilumError, request_id: str, headers: dict[str, str]
     retry_after: int | None = getattr(error, "retry_after", None)
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
+    if isinstance(error, errors.RateLimited) and error.limit:
+        headers |= _quota_headers(error.limit, error.retry_after)
     challenge: str | None = getattr(error, "challenge", None)
     if challenge is not None:
         headers["WWW-Authenticate"] = challenge
     return JSONResponse(problem_document(error, request_id), error.status, headers, MEDIA_TYPE)
+
+
+def _quota_headers(per_minute: float, wait_s: int) -> dict[str, str]:
+    """The fields of draft-ietf-httpapi-ratelimit-headers-10: what a key may, and when there is something left of it."""
+    return {
+        "RateLimit-Policy": f'"requests";q={per_minute:.0f};w=60',
+        "RateLimit": f'"requests";r=0;t={wait_s}',
+    }
 
 
 def problem_document(error: HilumError, request_id: str) -> dict[str, Any]:
