@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import subprocess
 import sys
+import time
+
+import pytest
 
 from canaries import CANARY
+from hilum import logs
 from hilum.errors import ImageCorrupt
-from hilum.logs import JsonFormatter
+from hilum.logs import GatheringHandler, JsonFormatter
 
 _PROGRAM = f"""
 import threading, warnings
@@ -72,3 +77,34 @@ def test_what_python_would_write_is_logged_without_its_words() -> None:
     assert lines[2]["traceback"].endswith("KeyError")
     assert done.returncode == 1
     assert CANARY not in done.stderr
+
+
+def _gathering(monkeypatch: pytest.MonkeyPatch, gather_s: float) -> tuple[logging.Logger, io.StringIO]:
+    monkeypatch.setattr(logs, "_GATHER_S", gather_s)
+    stream = io.StringIO()
+    handler = GatheringHandler(stream)
+    log = logging.Logger("gathering", logging.INFO)
+    log.addHandler(handler)
+    return log, stream
+
+
+def test_lines_of_requests_are_written_together_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, stream = _gathering(monkeypatch, 0.05)
+    for number in range(3):
+        log.info("request %d", number)
+    assert stream.getvalue() == ""
+    deadline = time.monotonic() + 10
+    while not stream.getvalue() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert stream.getvalue() == "request 0\nrequest 1\nrequest 2\n"
+    log.info("and one more")  # the next begins another wait
+    while "more" not in stream.getvalue() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert stream.getvalue().endswith("and one more\n")
+
+
+def test_what_waits_is_written_when_the_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, stream = _gathering(monkeypatch, 60)
+    log.info("the last request")
+    log.handlers[0].flush()
+    assert stream.getvalue() == "the last request\n"

@@ -13,13 +13,16 @@ import sys
 import threading
 import traceback
 import warnings
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from multiprocessing.util import Finalize
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 _RAISED = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 _LONGEST_LINE = 8000
+_GATHER_S = 0.1
 _FIELDS = (
     "request_id",
     "method",
@@ -44,7 +47,8 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage()[:_LONGEST_LINE],
         }
-        line |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
+        told = record.__dict__
+        line |= {name: told[name] for name in _FIELDS if name in told}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)[-_LONGEST_LINE:]
         return json.dumps(line)
@@ -60,9 +64,40 @@ class JsonFormatter(logging.Formatter):
         return "\n\n".join(told)
 
 
+class GatheringHandler(logging.StreamHandler[TextIO]):
+    """Writes lines many at once, a tenth of a second late: each write hands the interpreter lock to another thread."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Writes to `stream`."""
+        super().__init__(stream)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps the record's line, and has it written if the first of many."""
+        self._lines.append(self.format(record) + self.terminator)
+        if len(self._lines) == 1:
+            later = threading.Timer(_GATHER_S, self.flush)
+            later.daemon = True
+            later.start()
+
+    def flush(self) -> None:
+        """Writes what was kept. What is logged meanwhile does not wait."""
+        with self.lock or nullcontext():
+            lines, self._lines = self._lines, []
+        if lines:
+            self.stream.write("".join(lines))
+            self.stream.flush()
+
+
 def configure(level: str) -> None:
-    """Sets the process's logs up, and has it log what Python would write to standard error as it is."""
+    """Sets the process's logs up, and has it log what Python would write to standard error as it is.
+
+    What no line tells is not looked up for each (the logging HOWTO, "Optimization").
+    """
     logging.config.dictConfig(log_config(level))
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    Finalize(None, logging.shutdown, exitpriority=0)  # a process that multiprocessing started runs no atexit
     log = logging.getLogger("hilum")
 
     def tell_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -94,13 +129,15 @@ def _name_of(error: BaseException) -> str:
 def log_config(level: str) -> dict[str, Any]:
     """A `logging.config` dictionary for hilum and for the server it runs on."""
     to_console = {"handlers": ["console"], "propagate": False}
+    console = {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": JsonFormatter}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+        "handlers": {"console": console, "requests": console | {"class": "hilum.logs.GatheringHandler"}},
         "loggers": {
             "hilum": to_console | {"level": level.upper()},
+            "hilum.access": {"handlers": ["requests"], "propagate": False},
             "_granian": to_console | {"level": "WARNING"},
             "granian.access": to_console | {"level": "WARNING"},
         },

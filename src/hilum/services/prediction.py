@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -15,6 +14,7 @@ from hilum.imaging.decode import Limits
 from hilum.inference.neighbours import LookAlike, TrainingMatch
 from hilum.inference.predictor import Prediction
 from hilum.services.decoding import Decoders
+from hilum.services.identifiers import new_id
 from hilum.services.model import ServedModel
 from hilum.services.provenance import Provenance
 from hilum.services.recent import RecentPrediction, RecentPredictions
@@ -186,7 +186,7 @@ class PredictionService:
         """
         model = self.model
         predictor = model.predictor
-        prediction_id = str(uuid.uuid4())
+        prediction_id = str(new_id())
         admitted_at = time.perf_counter()
 
         def work() -> tuple[Prediction, float, float]:

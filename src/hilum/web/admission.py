@@ -10,11 +10,11 @@ import asyncio
 import json
 import logging
 import time
-import uuid
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hilum.errors import Overloaded
+from hilum.services.identifiers import new_id
 from hilum.services.prediction import PredictionService
 from hilum.web.metrics import Instruments
 from hilum.web.middleware import SECURITY_HEADERS
@@ -23,6 +23,9 @@ from hilum.web.problems import MEDIA_TYPE, problem_document
 log = logging.getLogger("hilum.access")
 
 _GUARDED = "/predict"
+_OWN = {"instance", "actual"}
+"""What a refusal tells that others of the same words do not."""
+
 _DRAIN_S = 1.0
 _DRAIN_BYTES = 25_000_000
 """A body that has not come so long after the answer, or is larger, is left unread, and the connection ends."""
@@ -59,6 +62,7 @@ class AdmissionGuard:
         self._origins = {origin.encode() for origin in allowed_origins}
         self._count = instruments.requests.labels("POST", _GUARDED, str(Overloaded.status)).inc
         self._observe = instruments.request_seconds.labels(_GUARDED).observe
+        self._documents: dict[str, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuses, or hands on."""
@@ -73,8 +77,8 @@ class AdmissionGuard:
 
     async def _refuse(self, error: Overloaded, scope: Scope, send: Send) -> None:
         started_at = time.perf_counter()
-        request_id = uuid.uuid4().hex
-        body = json.dumps(problem_document(error, request_id)).encode()
+        request_id = new_id().hex
+        body = self._document(error, request_id)
         headers = [
             *_HEADERS,
             (b"content-length", str(len(body)).encode()),
@@ -90,6 +94,15 @@ class AdmissionGuard:
         fields = {"method": "POST", "route": _GUARDED, "status": error.status, "code": error.code}
         log.info("request", extra={"request_id": request_id, **fields, "latency_ms": round(seconds * 1000, 2)})
 
+    def _document(self, error: Overloaded, request_id: str) -> bytes:
+        """The problem document. What two refusals of the same words share is turned into JSON once."""
+        shared = self._documents.get(error.detail)
+        if shared is None:
+            document = problem_document(error, request_id)
+            shared = json.dumps({name: value for name, value in document.items() if name not in _OWN})[:-1]
+            self._documents[error.detail] = shared
+        return f'{shared}, "instance": "{request_id}", "actual": {error.actual!r}}}'.encode()
+
     def _cors(self, scope: Scope) -> list[tuple[bytes, bytes]]:
         if not self._origins:
             return []
@@ -100,7 +113,7 @@ class AdmissionGuard:
 
 async def _drain(scope: Scope, receive: Receive) -> None:
     """Reads the body, so that the connection can be used again, and a client that sends before it reads can end."""
-    declared = dict(scope["headers"]).get(b"content-length", b"")
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
     left = int(declared) if declared.isdigit() else _DRAIN_BYTES
     if left > _DRAIN_BYTES:
         return

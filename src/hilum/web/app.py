@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hilum.services.access import Access
 from hilum.services.audit_log import AuditLog
@@ -63,6 +63,17 @@ _DESCRIPTION = (
     "Classifies chest-CT slices and shows why. Research software, not a medical device. "
     "Errors are problem documents (RFC 9457); each type is described at `/problems/{slug}`."
 )
+
+
+class _Application(FastAPI):
+    """FastAPI, asked only for what the guard at its door lets through."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.door: ASGIApp = super().__call__
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.door(scope, receive, send)
 
 
 class _WholeFiles(StaticFiles):
@@ -139,7 +150,7 @@ def create_app(
         for part in parts:
             part.close()
 
-    app = FastAPI(
+    app = _Application(
         title="hilum", version=version("hilum"), description=_DESCRIPTION, docs_url=None, redoc_url=None,
         lifespan=lifespan, redirect_slashes=False, dependencies=[Depends(check_route)],
     )  # fmt: skip
@@ -190,9 +201,9 @@ def create_app(
         )
     app.add_middleware(RequestGuard, allowed_hosts=allowed_hosts)
     app.add_middleware(RequestRecorder, instruments=instruments)
-    app.add_middleware(AdmissionGuard, service=service, instruments=instruments, allowed_origins=allowed_origins)
+    app.door = AdmissionGuard(app.door, service, instruments, allowed_origins)
     if tracing is not None:
         from hilum.web.tracing import RequestTracer
 
-        app.add_middleware(RequestTracer, tracing=tracing)
+        app.door = RequestTracer(app.door, tracing)
     return app

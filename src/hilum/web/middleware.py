@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from typing import cast
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hilum.services.identifiers import new_id
 from hilum.web.metrics import Instruments
 from hilum.web.problems import problem_response
 from hilum.web.refusals import BadRequest, HostNotAllowed, InternalError, RequestRefused
@@ -83,7 +83,7 @@ class RequestRecorder:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = scope["hilum.request_id"] = uuid.uuid4().hex
+        request_id = scope["hilum.request_id"] = new_id().hex
         started_at = time.perf_counter()
         status = 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -87,10 +86,9 @@ def problem_types() -> dict[str, ProblemType]:
 
 def printable(text: str, longest: int = _LONGEST_DETAIL) -> str:
     """Escapes control and format characters, which could forge a log line or reverse text, and caps the length."""
-    safe = "".join(
-        c if c == " " or unicodedata.category(c)[0] not in "CZ" else c.encode("unicode_escape").decode()
-        for c in text[: 2 * longest]
-    )
+    safe = text[: 2 * longest]
+    if not safe.isprintable():  # of neither a control, format nor separator category, but the space
+        safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
     return safe if len(safe) <= longest else safe[: longest - 1] + "…"
 
 

@@ -297,8 +297,9 @@ class UploadReader:
                         raise BodyIncomplete("the connection or the body's framing broke before the body was whole")
                     chunk = message.get("body", b"")
                     received += len(chunk)
-                    timeout.reschedule(started_at + self.limits.grace_s + received / self.limits.bytes_per_s)
                     is_more = message.get("more_body", False)
+                    if is_more:
+                        timeout.reschedule(started_at + self.limits.grace_s + received / self.limits.bytes_per_s)
                     take(chunk, received)
         except TimeoutError as error:
             slowest = self.limits.bytes_per_s
