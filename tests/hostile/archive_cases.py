@@ -89,6 +89,47 @@ def _two_ends() -> bytes:
     return one() + one()
 
 
+def _ratio_of_the_whole() -> bytes:
+    """Each member stays below what one may unpack to before its ratio counts; together they do not."""
+    return pack(*((f"normal/{n}.png", bytes(9_000_000)) for n in range(60)))
+
+
+def _much_more_than_said() -> bytes:
+    data = pack(("normal/a.png", bytes(50_000_000)))
+    said = struct.pack("<L", 100)
+    return patch(patch(data, b"PK\3\4", 22, said), b"PK\1\2", 24, said)
+
+
+def _matryoshka(depth: int) -> bytes:
+    return pack(("0.dll", bytes(1_000_000))) if depth == 0 else pack((f"{depth}.zip", _matryoshka(depth - 1)))
+
+
+def _crowd() -> bytes:
+    """Says in its end records that it has 100,000 members; nothing of its directory is parsed."""
+    data = one()
+    end = data.rfind(b"PK\5\6")
+    length, offset = struct.unpack_from("<LL", data, end + 12)
+    record = struct.pack("<4sQHHLLQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, 100_000, 100_000, length, offset)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
+    return data[:end] + record + locator + patch(data[end:], b"PK\5\6", 8, b"\xff" * 12)
+
+
+def _zip64_lie() -> bytes:
+    """The two end records name two numbers of members."""
+    data = _crowd()
+    return patch(data, b"PK\5\6", 8, struct.pack("<HH", 1, 1))
+
+
+def _renamed(name: bytes, *, is_utf8: bool = False) -> bytes:
+    """A zip of one image under a name of raw bytes."""
+    placeholder = "x" * len(name)
+    data = pack((f"normal/{placeholder}", drawn_png(3))).replace(placeholder.encode(), name)
+    if is_utf8:
+        flag = struct.pack("<H", 0x800)
+        data = patch(patch(data, b"PK\3\4", 6, flag), b"PK\1\2", 8, flag)
+    return data
+
+
 _PATHS = ("../../etc/x", "..\\..\\x", "/abs.png", "C:\\win\\x.png", "\\\\server\\share\\x.png")
 
 ARCHIVE_CASES: tuple[ArchiveCase, ...] = (
@@ -96,8 +137,11 @@ ARCHIVE_CASES: tuple[ArchiveCase, ...] = (
     _refused("H31", "zeros", lambda: pack(("normal/a.png", bytes(30_000_000))), "archive-too-large", 413),
     _refused("H32", "overlap", _overlapping, "archive-overlap"),
     _refused("H33", "size-lies", lambda: patch(one(), b"PK\1\2", 24, struct.pack("<L", 5)), "archive-corrupt"),
+    _refused("H31", "whole", _ratio_of_the_whole, "archive-too-large", 413),
+    _refused("H33", "50-mb-said-to-be-100-bytes", _much_more_than_said, "archive-corrupt"),
     _refused("H33", "crc-lies", lambda: patch(one(), b"PK\1\2", 16, b"\1\2\3\4"), "archive-corrupt"),
     _refused("H34", "nested", lambda: pack(("normal/a.png", drawn_png(1)), ("JANE.zip", one())), "archive-nested"),
+    _refused("H34", "42", lambda: pack(*((f"lib {n}.zip", _matryoshka(5)) for n in range(16))), "archive-nested"),
     _refused("H34", "disguised", lambda: pack(("normal/a.png", one()), method=zipfile.ZIP_STORED), "archive-nested"),
     *(
         _refused("H35", f"special-{kind:o}", _special(kind), "archive-special-file")
@@ -109,6 +153,7 @@ ARCHIVE_CASES: tuple[ArchiveCase, ...] = (
     _refused(
         "H36", "5001-files", lambda: pack(*((f"n/{n}.png", b"x") for n in range(5001))), "archive-too-many-files", 413
     ),
+    _refused("H36", "100000-members", _crowd, "archive-too-many-files", 413),
     _taken("H37", "case-twins", _named("A.png", "a.png"), "accepted", "accepted"),
     _taken("H37", "nfc-nfd", _named("\u00e9.png", "e\u0301.png"), "accepted", "accepted"),
     _taken(
@@ -119,23 +164,43 @@ ARCHIVE_CASES: tuple[ArchiveCase, ...] = (
         "duplicate",
     ),
     _taken("H38", "rtl-override", _named("x\u202egnp.exe", "\x07bell.png"), "accepted", "accepted"),
+    _taken("H38", "null-byte", lambda: _renamed(b"nul\0.png"), "accepted"),
+    _taken("H38", "code-page-437", lambda: _renamed(b"\x81\xe9\xff.png"), "accepted"),
+    _refused("H38", "lone-surrogate", lambda: _renamed(b"\xed\xa0\x80.png", is_utf8=True), "archive-corrupt"),
     _taken("H38", "4000-characters", _named("long" * 1000 + ".png"), "accepted"),
     _taken("H39", "reserved", _named("CON.png", "NUL", "trail. ", "ads.png:b"), *["accepted"] * 4),
     _refused("H40", "encrypted", lambda: patch(one(), b"PK\1\2", 8, struct.pack("<H", 1)), "archive-encrypted"),
     _refused(
         "H40", "lzma", lambda: pack(("normal/a.png", b"x"), method=zipfile.ZIP_LZMA), "archive-unsupported-method"
     ),
+    _refused(
+        "H40", "deflate64", lambda: patch(one(), b"PK\1\2", 10, struct.pack("<H", 9)), "archive-unsupported-method"
+    ),
     _refused("H40", "99", lambda: patch(one(), b"PK\1\2", 10, struct.pack("<H", 99)), "archive-unsupported-method"),
     _refused("H41", "cut-short", lambda: one()[:-10], "archive-corrupt"),
     _refused("H41", "two-ends", _two_ends, "archive-corrupt"),
     _refused("H41", "multi-disk", lambda: patch(one(), b"PK\5\6", 4, struct.pack("<H", 1)), "archive-corrupt"),
+    _refused("H41", "prepended", lambda: b"PK\3\4 and other data" + one(), "archive-corrupt"),
+    _refused("H41", "prepended-script", lambda: b"#!/bin/sh\n" + one(), "unsupported-media-type", 415),
+    _refused("H41", "zip64-lies", _zip64_lie, "archive-corrupt"),
+    _taken("H41", "comment-64k", lambda: pack(("normal/a.png", drawn_png(1)), comment=b"c" * 65_535), "accepted"),
+    _refused(
+        "H41", "end-in-comment", lambda: pack(("normal/a.png", drawn_png(1)), comment=one()[-22:]), "archive-corrupt"
+    ),
     _refused("H41", "trailing", lambda: one() + b"trailing", "archive-corrupt"),
     _refused("H42", "junk", lambda: pack(("__MACOSX/._a.png", b"x"), (".DS_Store", b"x")), "archive-no-usable-images"),
+    _refused(
+        "H42",
+        "thumbs",
+        lambda: pack(("normal/Thumbs.db", b"x"), ("normal/.DS_Store", b"x")),
+        "archive-no-usable-images",
+    ),
     _refused("H42", "empty", pack, "archive-no-usable-images"),
     _refused("H42", "folders", lambda: pack(("normal/", b"")), "archive-no-usable-images"),
     _refused("H42", "no-image-usable", lambda: pack(("normal/a.png", b"")), "archive-no-usable-images"),
     _refused("H43", "tar", _tar, "unsupported-media-type", 415),
     _refused("H43", "7z", lambda: b"7z\xbc\xaf\x27\x1c" + bytes(40), "unsupported-media-type", 415),
+    _refused("H43", "rar", lambda: b"Rar!\x1a\x07\x01\x00" + bytes(40), "unsupported-media-type", 415),
     _taken("H44", "unknown-class", lambda: pack(("hamartoma/a.png", drawn_png(1))), "quarantined"),
     _taken("H44", "spelling", lambda: pack(("Large Cell-Carcinoma/a.png", drawn_png(1))), "accepted"),
     _taken(

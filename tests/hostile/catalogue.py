@@ -5,6 +5,7 @@ from __future__ import annotations
 _DECODE, _PREDICT = "hostile/test_decode_hostile.py", "hostile/test_predict_hostile.py"
 _HTTP, _UPLOAD = "hostile/test_http_hostile.py", "hostile/test_upload_hostile.py"
 _ACCESS, _PROTOCOL, _HISTORY = "web/test_access.py", "web/test_protocol.py", "web/test_history.py"
+_PROXY = "deploy/test_nginx.py"
 _SMALL, _DATASETS = "hostile/test_small_machine.py", "services/test_datasets.py"
 _BUNDLE, _DEPLOYMENT = "inference/test_bundle.py", "services/test_deployment.py"
 
@@ -24,11 +25,17 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "H68": (f"{_PROTOCOL}::test_health_answers_beside_many_idle_connections",),
     "H69": ("hostile/test_slow_body.py",),
     "H70": (f"{_PROTOCOL}::test_clients_that_leave_take_nothing_with_them",),
-    **{f"H{row}": (_HTTP,) for row in (*range(71, 77), *range(78, 82), 91, 92, 93, 94, 95)},
+    **{f"H{row}": (_HTTP,) for row in (71, 72, 73, 74, 76, 79, 81, 91, 92, 94, 95)},
+    "H75": (_HTTP, _PROXY, f"{_PROTOCOL}::test_a_body_framed_twice_ends_its_connection"),
+    "H78": (_HTTP, "web/test_operation.py::test_every_route_refuses_the_methods_it_does_not_take"),
+    "H80": (_HTTP, f"{_PROXY}::test_an_instance_is_told_the_callers_address_by_nginx_alone"),
+    "H93": (_HTTP, "web/test_models.py::test_a_version_that_is_none_is_not_found"),
     "H77": ("web/test_operation.py::test_a_range_of_a_static_file_is_ignored",),
     "H83": (f"{_ACCESS}::test_no_route_answers_without_credentials_unless_it_is_declared_public",),
     "H84": (
         f"{_ACCESS}::test_a_key_that_is_none_is_refused",
+        f"{_ACCESS}::test_a_key_in_the_address_is_refused_and_not_repeated",
+        f"{_ACCESS}::test_a_revoked_key_is_refused_within_seconds_on_every_server",
         f"{_ACCESS}::test_a_role_reaches_as_far_as_the_table_says",
     ),
     "H85": (f"{_ACCESS}::test_many_invalid_keys_are_not_looked_at",),
@@ -77,7 +84,10 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "services/test_supervision.py::test_of_two_supervisors_one_has_the_run",
         f"{_DEPLOYMENT}::test_every_server_follows_promotions_and_rollbacks",
     ),
-    "H121": ("storage/test_backup.py::test_restoring_over_predictions_needs_force",),
+    "H121": (
+        "storage/test_backup.py::test_restoring_over_predictions_needs_force",
+        "test_access_commands.py::test_a_restored_backup_is_marked_in_the_audit_log",
+    ),
     "H122": ("services/test_decoding.py::test_a_process_that_hangs_is_killed_and_replaced",),
     "H123": (
         "services/test_promotion.py::test_wrong_labels_of_new_images_are_refused_and_named",

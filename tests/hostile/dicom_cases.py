@@ -34,11 +34,14 @@ def _dicom_structure() -> tuple[Case, ...]:
         refused("H64", "nifti-gz", lambda: b"\x1f\x8b\x08\x00" + bytes(400), "slice.nii.gz", "unsupported-media-type"),
         refused("H64", "nifti", lambda: struct.pack("<i", 348) + bytes(340) + b"n+1\x00" + bytes(4), "slice.nii",
                 "unsupported-media-type"),
+        refused("H64", "nifti-pair", lambda: struct.pack("<i", 348) + bytes(340) + b"ni1\x00", "slice.hdr",
+                "unsupported-media-type"),
         answer("H46", "no-preamble", "unsupported-media-type", lambda: dcm.dicom(syntax=dcm.IMPLICIT)[132:]),
         answer("H46", "raw-data-set", "unsupported-media-type",
                 lambda: dcm.element(0x00080060, "CS", "CT", syntax=dcm.IMPLICIT) * 40),
         answer("H47", "mpeg4", "dicom-transfer-syntax", lambda: dcm.dicom(syntax=dcm.MPEG4)),
         answer("H47", "private-ge", "dicom-transfer-syntax", lambda: dcm.dicom(syntax=dcm.PRIVATE_GE)),
+        answer("H47", "private-philips", "dicom-transfer-syntax", lambda: dcm.dicom(syntax=dcm.PRIVATE_PHILIPS)),
         answer("H47", "garbage-j2k", "dicom-decode-failed",
                 lambda: dcm.dicom(syntax=dcm.J2K, encapsulated=dcm.fragment(b"\xff\x4f\xff\x51garbage"))),
         answer("H47", "cut-j2k", "dicom-decode-failed",
@@ -56,6 +59,14 @@ def _dicom_structure() -> tuple[Case, ...]:
         answer("H48", "deflated", "dicom-transfer-syntax",
                 lambda: dcm.dicom(syntax=dcm.DEFLATED, body=img.deflated_zeros(400_000_000)[2:-4]), is_bomb=True),
     )  # fmt: skip
+
+
+_NO_IMAGES = (
+    ("structured-report", "1.2.840.10008.5.1.4.1.1.88.33", "SR"),
+    ("structure-set", "1.2.840.10008.5.1.4.1.1.481.3", "RTSTRUCT"),
+    ("key-objects", "1.2.840.10008.5.1.4.1.1.88.59", "KO"),
+    ("pdf", "1.2.840.10008.5.1.4.1.1.104.1", "DOC"),
+)
 
 
 def _rle_bomb() -> bytes:
@@ -86,10 +97,19 @@ def _dicom_attributes() -> tuple[Case, ...]:
         answer("H49", "high-bit", "dicom-inconsistent", {high: ("US", 15)}),
         answer("H50", "frames-2e9", "dicom-multi-frame", {frames: ("IS", "2000000000")}),
         answer("H50", "frames-200", "dicom-multi-frame", {frames: ("IS", "200")}),
+        refused("H50", "frames-all-there", lambda: dcm.dicom(
+            {frames: ("IS", "200")}, pixels=dcm.words(dcm.SLICE_HU + 1000) * 200), "slice.dcm", "dicom-multi-frame"),
         answer("H50", "frames-abc", "dicom-inconsistent", {frames: ("IS", "abc")}),
         answer("H50", "frames-negative", "dicom-inconsistent", {frames: ("IS", "-1")}),
         answer("H51", "no-pixels", "dicom-no-pixels", {pixel_data: None}),
+        *(
+            answer("H51", name, "dicom-no-pixels",
+                    {pixel_data: None, 0x00080016: ("UI", storage), 0x00080060: ("CS", modality)})
+            for name, storage, modality in _NO_IMAGES
+        ),
         answer("H53", "palette", "dicom-photometric", {photometric: ("CS", "PALETTE COLOR")}),
+        answer("H53", "palette-index-beyond-table", "dicom-photometric", {
+            photometric: ("CS", "PALETTE COLOR"), 0x00281101: ("US", 4), 0x00281201: ("OW", bytes(8))}),
         answer("H53", "rgb", "dicom-photometric", {photometric: ("CS", "RGB"), samples: ("US", 3)}),
         answer("H53", "ybr", "dicom-photometric", {photometric: ("CS", "YBR_FULL_422"), samples: ("US", 3)}),
         answer("H54", "slope-missing", "dicom-rescale", {slope: None}),
@@ -99,6 +119,9 @@ def _dicom_attributes() -> tuple[Case, ...]:
         answer("H54", "slope-1e308", "dicom-rescale", {slope: ("DS", "1e308")}),
         answer("H54", "slope-text", "dicom-rescale", {slope: ("DS", "one")}),
         answer("H56", "modality-mr", "dicom-modality", {0x00080060: ("CS", "MR")}),
+        answer("H56", "modality-cr", "dicom-modality", {0x00080060: ("CS", "CR"), 0x00080016: ("UI", dcm.CR)}),
+        answer("H56", "modality-pt", "dicom-modality", {0x00080060: ("CS", "PT")}),
+        answer("H56", "secondary-capture", "dicom-modality", {0x00080016: ("UI", dcm.SECONDARY_CAPTURE)}),
         answer("H56", "sop-class-mr", "dicom-modality", {0x00080016: ("UI", dcm.MR)}),
         answer("H56", "localizer", "dicom-modality", {0x00080008: ("CS", "ORIGINAL\\PRIMARY\\LOCALIZER")}),
         answer("H56", "coronal", "dicom-modality", {0x00200037: ("DS", "1\\0\\0\\0\\0\\-1")}),

@@ -6,10 +6,13 @@ import contextlib
 import json
 import re
 import socket
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
+from hostile_cases import HOSTILE_CASES
 from http_cases import HTTP_CASES, HttpCase, part, request, upload
 
 import raster_files as img
@@ -17,6 +20,7 @@ from server_process import RunningServer, running_server
 
 _LEAKS = (b"Traceback", b'File "', b"site-packages", b"/tmp", b"/home", b"passwd:", b"SELECT ", b"sqlalchemy")
 _SECRET = "canary-9f3a"
+_MAX_GROWTH_MB = 64
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +31,10 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(tiny_bundle: Path, log: Path) -> Iterator[RunningServer]:
-    """A server on loopback."""
-    with running_server(tiny_bundle, log, {"HILUM_LOG_LEVEL": "debug"}) as running:
+    """A server on loopback, whose temporary files have a folder of their own."""
+    (log.parent / "scratch").mkdir()
+    settings = {"HILUM_LOG_LEVEL": "debug", "TMPDIR": str(log.parent / "scratch")}
+    with running_server(tiny_bundle, log, settings) as running:
         yield running
 
 
@@ -64,11 +70,23 @@ def golden(server: RunningServer) -> dict[str, float]:
     return plain(server)
 
 
+def left_by(log: Path) -> tuple[int, set[Path]]:
+    """Predictions that are stored, and files of images and uploads, also those for a moment only."""
+    folders = (log.parent / "scratch", log.parent / "home")
+    files = {file for folder in folders for file in folder.rglob("*") if file.is_file()}
+    with contextlib.closing(sqlite3.connect(log.parent / "home" / "hilum.db")) as database:
+        (rows,) = database.execute("SELECT count(*) FROM predictions").fetchone()
+    return rows, {file for file in files if "bundles" not in file.parts and not file.name.startswith("hilum.db")}
+
+
 @pytest.mark.parametrize("case", HTTP_CASES, ids=str)
-def test_gets_its_answer(server: RunningServer, golden: dict[str, float], case: HttpCase) -> None:
+def test_gets_its_answer(server: RunningServer, golden: dict[str, float], log: Path, case: HttpCase) -> None:
+    before = left_by(log)
     status, received = exchange(server, case.make())
 
     assert status in case.statuses, received[:400]
+    if status != 200:
+        assert left_by(log) == before
     assert not [leak for leak in _LEAKS if leak in received]
     head, _, body = received.partition(b"\r\n\r\n")
     assert b"X-Injected" not in head
@@ -81,6 +99,30 @@ def test_gets_its_answer(server: RunningServer, golden: dict[str, float], case: 
     if status == 405:
         assert b"\r\nallow:" in head.lower()
     assert plain(server) == golden
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from /proc")
+def test_bombs_leave_the_server_small(server: RunningServer, golden: dict[str, float]) -> None:
+    """Of all processes of the server, the most any of them ever held more than before."""
+    processes = psutil.Process(server.process.pid).children(recursive=True)
+    before = {process.pid: _peak_mb(process.pid, anew=True) for process in processes}
+    for case in HOSTILE_CASES:
+        if case.is_bomb:
+            status, received = exchange(server, upload(part(case.make())))
+            assert status == case.status, (str(case), received[:300])
+    grown = {pid: _peak_mb(pid) - mb for pid, mb in before.items() if psutil.pid_exists(pid)}
+    assert grown
+    assert max(grown.values()) < _MAX_GROWTH_MB, grown
+    assert plain(server) == golden
+
+
+def _peak_mb(pid: int, *, anew: bool = False) -> float:
+    """The most a process has held in memory since it was last asked anew."""
+    folder = Path(f"/proc/{pid}")
+    if anew:
+        (folder / "clear_refs").write_text("5")
+    (line,) = (line for line in (folder / "status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def test_log_lines_are_short_json_without_what_clients_said(server: RunningServer, log: Path) -> None:

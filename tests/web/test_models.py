@@ -108,7 +108,7 @@ def test_a_model_is_shown_with_its_documents(servers: Servers) -> None:
 
 
 @pytest.mark.parametrize(
-    "version", ["..%2f..%2fx", "%2e%2e%2f", "..%5cx", "a" * 4096, "tiny-%C2%B2", "%00", "tiny-a%0a", "none"]
+    "version", ["..%2f..%2fx", "%2e%2e%2f", "..%5cx", "a" * 4096, "tiny-%C2%B2", "%00", "tiny-a%0a", "none", "rollback"]
 )
 def test_a_version_that_is_none_is_not_found(servers: Servers, version: str) -> None:
     client = servers.serve()

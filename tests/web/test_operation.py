@@ -18,7 +18,7 @@ from hilum.inference.measured_answers import ANSWERS, MeasuredAnswer, MeasuredAn
 from hilum.logs import JsonFormatter, log_config
 from hilum.services.model import ServedModel, load_model
 from hilum.services.prediction import PredictionService
-from hilum.web.access_table import PAGES, routes_of
+from hilum.web.access_table import ACCESS, PAGES, routes_of
 from hilum.web.negotiation import preferred
 
 
@@ -148,6 +148,18 @@ def test_counters_take_a_bounded_number_of_labels(client: TestClient, slice_png:
     assert families["ready"].samples[0].value == 1
     assert {"predicted_class", "decision"} <= set(families["predictions"].samples[0].labels)
     assert len(text) < 100_000
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
+def test_every_route_refuses_the_methods_it_does_not_take(client: TestClient, method: str) -> None:
+    for path, row in ACCESS.items():
+        if method in row or (method, path) == ("GET", "/models/rollback"):  # a model of that name
+            continue
+        response = client.request(method, "/static/css/base.css" if path == "/static" else path, json={})
+        assert response.status_code == 405, path
+        assert set(response.headers["allow"].split(", ")) == set(row), path
+        if method != "HEAD":
+            assert response.json()["code"] == "method-not-allowed", path
 
 
 def test_limits_are_told(client: TestClient) -> None:

@@ -109,7 +109,7 @@ class Database:
                     yield connection
         except (DBAPIError, PoolTimeout, OSError) as error:
             kind = DiskFull if is_about_room(error) else DatabaseUnavailable
-            raise kind(f"the database cannot be used: {_reason(error)}") from error
+            raise kind(f"the database says: {_reason(error)}") from error
 
     def close(self) -> None:
         """Closes every idle connection."""

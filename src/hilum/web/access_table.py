@@ -109,7 +109,7 @@ _EXACT = frozenset(template for template in ACCESS if "{" not in template and te
 
 def need_of(method: str, path: str) -> Need:
     """What a request to `path` needs; an unknown address, or method of a closed one, is answered to callers only."""
-    template = path if path in _EXACT else _template_of(path)
+    template = path if path in _EXACT and method in ACCESS[path] else _template_of(path, method)
     if template is None:
         return Need(None, Role.PREDICT)
     row = ACCESS[template]
@@ -141,5 +141,10 @@ def check_table(routes: Iterable[BaseRoute]) -> None:
         raise RuntimeError(f"hilum.web.access_table lists {method} {path}, which is no route")
 
 
-def _template_of(path: str) -> str | None:
-    return next((pattern.template for pattern in _PATTERNS if pattern.regex.match(path)), None)
+def _template_of(path: str, method: str) -> str | None:
+    """The template that the router takes: the first that fits the path and takes the method, else that fits the path.
+
+    `GET /models/rollback` asks for a model of that name, as only `POST` has a route of its own there.
+    """
+    found = [pattern.template for pattern in _PATTERNS if pattern.regex.match(path)]
+    return next((template for template in found if method in ACCESS[template]), found[0] if found else None)

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from hilum import errors
 from hilum.errors import HilumError
 from hilum.web import refusals
+from hilum.web.access_table import ACCESS
 from hilum.web.remedies import REMEDIES
 
 log = logging.getLogger(__name__)
@@ -163,6 +164,8 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     kind = _BY_STATUS.get(error.status_code, refusals.BadRequest)
     headers = dict(error.headers or {})
     if kind is refusals.MethodNotAllowed:
+        if methods := ACCESS.get(request.scope.get("hilum.template", "")):  # the router names one route's only
+            headers["Allow"] = ", ".join(methods)
         detail = f"this address answers to {headers.get('Allow', 'other methods')} only"
     elif kind is refusals.NotFound:
         detail = "nothing answers at this address; see /docs"
