@@ -4,8 +4,8 @@
 
 The champion is the reference model, which has not seen a single image of the official test set. In each trial that set
 is divided by series: about 120 images are uploaded, the others are the frozen test set. So many of the upload's labels
-are flipped to another class at random; a new linear head is fitted on the champion's features of its own training
-images and the upload, made as sure as the champion is, and judged by the gate's checks of answers and labels. Trials
+are flipped to another class at random; the champion's head is renewed on its own training images and the upload by
+what a retraining run does with them, and judged by the gate's checks of answers and labels. Trials
 are seeded: the same seed divides alike at every share of flips. The exit code is 1 where the gate refuses fewer than
 19 of 20 at any share from 20 to 40 %.
 """
@@ -13,59 +13,131 @@ are seeded: the same seed divides alike at every share of flips. The exit code i
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from bench import machine
 from bench.figures import report, table
 from hilum.dataset.importer import import_dataset
-from hilum.dataset.manifest import ImageRecord
 from hilum.evaluation import share_figure
 from hilum.evaluation.label_noise import Labelled, label_noise
-from hilum.inference.bundle import HISTORY
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.services.bundle_answers import LoadedBundle, answer_all
 from hilum.services.promotion import GateRules, answer_checks
 from hilum.services.reference import reference_bundle
+from hilum.training.corpus import Corpus, CorpusSlice
+from hilum.training.fit_settings import head_settings
+from hilum.training.linear_head import LinearHead
+from hilum.training.new_head import learn_head
+from hilum.training.parent import Parent
+from hilum.training.renewal import Renewal
+from hilum.training.slice_features import CorpusFeatures, FeatureStore, take_corpus
+from hilum.training.watch import Watch
 
 SHARES = (0.0, 0.2, 0.3, 0.4)
 LEAST_REFUSED = 0.95
-_PENALTY = 0.01
-_HOTTEST = 50.0
 
 
 @dataclass(frozen=True)
 class Images:
-    """What the champion says of images.
+    """N images, what the champion says of them, and what a run takes of them.
 
     Attributes:
-        features: (N, F) float32.
-        probabilities: (N, C).
-        labels: (N,) true class indices.
-        groups: (N,) series.
+        slices: with their labels.
+        features: as a run takes them.
+        probabilities: (N, C) of the champion.
     """
 
-    features: NDArray[np.float32]
+    slices: tuple[CorpusSlice, ...]
+    features: CorpusFeatures
     probabilities: NDArray[np.float64]
-    labels: NDArray[np.intp]
-    groups: NDArray[np.str_]
+
+    @cached_property
+    def labels(self) -> NDArray[np.intp]:
+        """(N,) class indices."""
+        return np.array([one.allowed[0] for one in self.slices], np.intp)
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """(N,) series."""
+        return [one.record.group for one in self.slices]
 
     def part(self, rows: NDArray[np.intp]) -> Images:
         """Some of them."""
-        return Images(self.features[rows], self.probabilities[rows], self.labels[rows], self.groups[rows])
+        mine = self.features
+        statistics = tuple(mine.statistics[row] for row in rows)
+        features = CorpusFeatures(mine.views[:, rows], mine.served[rows], mine.sketches[rows], statistics)
+        return Images(tuple(self.slices[row] for row in rows), features, self.probabilities[rows])
 
-    def labelled(self, labels: NDArray[np.intp]) -> Labelled:
-        """The images with these labels."""
-        return Labelled(self.features, labels, self.groups.tolist())
+    def relabelled(self, labels: NDArray[np.intp]) -> Images:
+        """The same with other labels."""
+        slices = (replace(one, allowed=(int(label),)) for one, label in zip(self.slices, labels, strict=True))
+        return Images(tuple(slices), self.features, self.probabilities)
+
+    def joined(self, others: Images) -> Images:
+        """These and then those."""
+        mine, theirs = self.features, others.features
+        features = CorpusFeatures(
+            np.concatenate([mine.views, theirs.views], axis=1),
+            np.concatenate([mine.served, theirs.served]),
+            np.concatenate([mine.sketches, theirs.sketches]),
+            mine.statistics + theirs.statistics,
+        )
+        probabilities = np.concatenate([self.probabilities, others.probabilities])
+        return Images(self.slices + others.slices, features, probabilities)
+
+    def labelled(self) -> Labelled:
+        """As the check of labels wants them."""
+        return Labelled(self.features.served, self.labels, self.groups)
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model that is renewed.
+
+    Attributes:
+        parent: its bundle.
+        head: its head.
+        learnt: images that it was trained on.
+        unseen: the official test set without what it was trained on.
+    """
+
+    parent: Parent
+    head: LinearHead
+    learnt: Images
+    unseen: Images
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The columns of probabilities."""
+        return self.parent.manifest.class_names
+
+    @classmethod
+    def load(cls, bundle: Path, data: Path) -> Champion:
+        """Opens it and takes the images' features, as a run does that keeps none."""
+        renewal = Renewal.of(bundle)
+        parent = renewal.parent
+        manifest = import_dataset(data / "chest-ct-scan-images", groups="series")
+        names = parent.manifest.class_names
+        records = {record.sha256: record for record in manifest.records}
+        learnt = [record for record in records.values() if record.sha256 in parent.known]
+        unseen = [one for one in records.values() if one.split == "test" and one.sha256 not in parent.known]
+        both = [*learnt, *unseen]
+        slices = tuple(CorpusSlice(manifest.path_of(one), one, (names.index(one.class_name),), 0) for one in both)
+        with TemporaryDirectory(prefix="bench-poison-") as folder:
+            store = FeatureStore(Path(folder), renewal.graphs.key)
+            features = take_corpus(Corpus(names, slices, ("trial",), ""), renewal.graphs, store, Watch())
+        (answers,) = answer_all([LoadedBundle.load(bundle)], both, manifest.root)
+        images, rows = Images(slices, features, answers.probabilities), np.arange(len(both))
+        return cls(parent, renewal.head, images.part(rows[: len(learnt)]), images.part(rows[len(learnt) :]))
 
 
 @dataclass(frozen=True)
@@ -94,11 +166,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
     about = machine.description()
-    learnt, unseen, class_names = answers_of(given.model or reference_bundle(), machine.data_folder())
+    champion = Champion.load(given.model or reference_bundle(), machine.data_folder())
     results, rows, is_enough = {}, [], True
     for share in SHARES:
         trials = [
-            try_upload(learnt, unseen, class_names, share=share, seed=seed, n_uploads=given.uploads)
+            try_upload(champion, share=share, seed=seed, n_uploads=given.uploads)
             for seed in range(given.first_seed, given.first_seed + given.trials)
         ]
         refused = sum(bool(trial.failed) for trial in trials)
@@ -119,47 +191,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if is_enough else 1
 
 
-def answers_of(bundle: Path, data: Path) -> tuple[Images, Images, tuple[str, ...]]:
-    """What the champion says of the images it learnt and of those it never saw."""
-    loaded = LoadedBundle.load(bundle)
-    history = json.loads((bundle / HISTORY).read_bytes())
-    known = set(history["trained_on_sha256"])
-    manifest = import_dataset(data / "chest-ct-scan-images", groups="series")
-    records = {record.sha256: record for record in manifest.records}
-    learnt = [record for record in records.values() if record.sha256 in known]
-    unseen = [record for record in records.values() if record.split == "test" and record.sha256 not in known]
-    names = loaded.bundle.manifest.class_names
-
-    def images(some: Sequence[ImageRecord]) -> Images:
-        (answers,) = answer_all([loaded], some, manifest.root)
-        labels = np.array([names.index(record.class_name) for record in some], np.intp)
-        return Images(answers.features, answers.probabilities, labels, np.array([record.group for record in some]))
-
-    return images(learnt), images(unseen), names
-
-
-def try_upload(
-    learnt: Images, unseen: Images, class_names: Sequence[str], *, share: float, seed: int, n_uploads: int
-) -> Trial:
+def try_upload(champion: Champion, *, share: float, seed: int, n_uploads: int) -> Trial:
     """Uploads a part of the unseen images with so many labels flipped, and asks the gate."""
     rng = np.random.default_rng(seed)
-    up, rest = _divided(unseen, n_uploads, rng)
+    up, rest = _divided(champion.unseen, n_uploads, rng)
     is_flipped = rng.random(len(up.labels)) < share
-    other = (up.labels + rng.integers(1, len(class_names), len(up.labels))) % len(class_names)
-    labels = np.where(is_flipped, other, up.labels).astype(np.intp)
-    challenger = _new_head(learnt, up, labels, rest)
-    rules = GateRules()
+    other = (up.labels + rng.integers(1, len(champion.class_names), len(up.labels))) % len(champion.class_names)
+    uploaded = up.relabelled(np.where(is_flipped, other, up.labels).astype(np.intp))
+    challenger = _renewed(champion, uploaded, rest)
     is_wrong = rest.probabilities.argmax(axis=1) != rest.labels
     noise = label_noise(
-        learnt.labelled(learnt.labels), up.labelled(labels), is_wrong, rest.groups.tolist(), len(class_names)
+        champion.learnt.labelled(), uploaded.labelled(), is_wrong, rest.groups, len(champion.class_names)
     )
     checks, _ = answer_checks(
-        rest.probabilities, challenger, rest.labels, class_names, rest.groups.tolist(), noise=noise, rules=rules
+        rest.probabilities,
+        challenger,
+        rest.labels,
+        champion.class_names,
+        rest.groups,
+        noise=noise,
+        rules=GateRules(),
     )
     accuracy = tuple(float((one.argmax(axis=1) == rest.labels).mean()) for one in (rest.probabilities, challenger))
     return Trial(
         failed=tuple(check.name for check in checks if not check.passed),
-        n_uploaded=len(labels),
+        n_uploaded=len(uploaded.labels),
         n_flipped=int(is_flipped.sum()),
         n_test=len(rest.labels),
         accuracy=(accuracy[0], accuracy[1]),
@@ -167,34 +223,29 @@ def try_upload(
 
 
 def _divided(images: Images, n_uploads: int, rng: np.random.Generator) -> tuple[Images, Images]:
+    groups = np.array(images.groups)
     chosen: list[int] = []
-    for group in rng.permutation(np.unique(images.groups)):
+    for group in rng.permutation(np.unique(groups)):
         if len(chosen) >= n_uploads:
             break
-        chosen.extend(np.flatnonzero(images.groups == group).tolist())
+        chosen.extend(np.flatnonzero(groups == group).tolist())
     up = np.array(sorted(chosen), np.intp)
-    return images.part(up), images.part(np.setdiff1d(np.arange(len(images.labels)), up))
+    return images.part(up), images.part(np.setdiff1d(np.arange(len(groups)), up))
 
 
-def _new_head(learnt: Images, up: Images, labels: NDArray[np.intp], test: Images) -> NDArray[np.float64]:
-    """Probabilities that a head fitted on both gives the test set, as sure as the champion on what it learnt."""
-    mean, deviation = learnt.features.mean(axis=0), learnt.features.std(axis=0) + 1e-3
-    scaled = [(images.features - mean) / deviation for images in (learnt, up, test)]
-    head = LogisticRegression(C=_PENALTY, class_weight="balanced", max_iter=1000)
-    head.fit(np.concatenate(scaled[:2]), np.concatenate([learnt.labels, labels]))
-    confidence = float(learnt.probabilities.max(axis=1).mean())
-    temperature = _temperature(head.decision_function(scaled[0]), confidence)
-    return calibrated_probabilities(head.decision_function(scaled[2]).astype(np.float32), temperature)
-
-
-def _temperature(logits: NDArray[Any], confidence: float) -> float:
-    """At which the mean top probability is `confidence`; at least 0.02."""
-    low, high = 1 / _HOTTEST, _HOTTEST
-    for _ in range(40):
-        middle = float(np.sqrt(low * high))
-        is_surer = calibrated_probabilities(logits.astype(np.float32), middle).max(axis=1).mean() > confidence
-        low, high = (middle, high) if is_surer else (low, middle)
-    return high
+def _renewed(champion: Champion, uploaded: Images, test: Images) -> NDArray[np.float64]:
+    """Probabilities that the champion with a new head gives the test set, on the graph that serves."""
+    images = champion.learnt.joined(uploaded)
+    new = learn_head(
+        Corpus(champion.class_names, images.slices, ("trial",), ""),
+        images.features,
+        champion.parent,
+        champion.head,
+        settings=head_settings(None, starts_warm=True),
+        progress=lambda *_: None,
+        watch=Watch(),
+    )
+    return calibrated_probabilities(new.fitted.head.logits(test.features.served), new.decision.temperature)
 
 
 if __name__ == "__main__":

@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
-import numpy as np
-from bench.poison import Images, try_upload
+import hashlib
+from pathlib import Path
 
-CLASSES = ("one", "two", "three", "four")
+import numpy as np
+import pytest
+from bench.poison import Champion, Images, try_upload
+
+from hilum.dataset.manifest import ImageRecord
+from hilum.inference.bundle import open_bundle
+from hilum.training.corpus import CorpusSlice
+from hilum.training.linear_head import LinearHead
+from hilum.training.parent import Parent
+from hilum.training.slice_features import VIEWS, CorpusFeatures
+
+SIZE = 30
 
 
 def images(n: int, seed: int, n_groups: int) -> Images:
     """Four clouds, a class each; the champion is right on all but some."""
     rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 4, n).astype(np.intp)
-    features = (4 * np.eye(4, 30)[labels] + rng.normal(0, 1, (n, 30))).astype(np.float32)
+    labels = rng.integers(0, 4, n)
+    views = (4 * np.eye(4, SIZE)[labels] + rng.normal(0, 1, (VIEWS, n, SIZE))).astype(np.float32)
     said = np.where(rng.random(n) < 0.02, (labels + 1) % 4, labels)
     probabilities = np.where(np.eye(4)[said] > 0, 0.97, 0.01)
-    return Images(features, probabilities, labels, np.array([f"{seed}-{n % n_groups}" for n in range(n)]))
+    slices = tuple(one_slice(f"{seed}-{row}", f"{seed}-{row % n_groups}", int(labels[row])) for row in range(n))
+    features = CorpusFeatures(views, views[0], np.zeros((n, 128), np.float32), ({},) * n)
+    return Images(slices, features, probabilities)
 
 
-def test_flipped_labels_are_refused_and_clean_ones_are_not() -> None:
-    learnt, unseen = images(300, 1, 60), images(300, 2, 75)
+def one_slice(name: str, group: str, label: int) -> CorpusSlice:
+    record = ImageRecord(
+        path=f"{name}.png", sha256=hashlib.sha256(name.encode()).hexdigest(), class_name=str(label), split="train",
+        group=group, source="trial", file_format="png", width=64, height=64, mode="L", size_bytes=100,
+    )  # fmt: skip
+    return CorpusSlice(Path(name), record, (label,), 0)
+
+
+@pytest.fixture(scope="module")
+def champion(tiny_bundle: Path) -> Champion:
+    """It knows the clouds' directions, and a bundle's classes and thresholds."""
+    learnt = images(300, 1, 60)
+    parent = Parent(
+        tiny_bundle, open_bundle(tiny_bundle).manifest, frozenset(one.record.sha256 for one in learnt.slices)
+    )
+    head = LinearHead(2 * np.eye(SIZE, 4, dtype=np.float32), np.zeros(4, np.float32))
+    return Champion(parent, head, learnt, images(300, 2, 75))
+
+
+def test_flipped_labels_are_refused_and_clean_ones_are_not(champion: Champion) -> None:
     for seed in range(3):
-        clean, poisoned = (
-            try_upload(learnt, unseen, CLASSES, share=share, seed=seed, n_uploads=120) for share in (0.0, 0.3)
-        )
+        clean, poisoned = (try_upload(champion, share=share, seed=seed, n_uploads=120) for share in (0.0, 0.3))
         assert (clean.failed, clean.n_flipped) == ((), 0)
         assert "new-labels" in poisoned.failed
         assert 0.15 < poisoned.n_flipped / poisoned.n_uploaded < 0.45
@@ -31,7 +60,6 @@ def test_flipped_labels_are_refused_and_clean_ones_are_not() -> None:
         assert clean.n_uploaded + clean.n_test == 300
 
 
-def test_a_seed_repeats() -> None:
-    learnt, unseen = images(200, 1, 40), images(200, 2, 50)
-    first, again = (try_upload(learnt, unseen, CLASSES, share=0.2, seed=7, n_uploads=80) for _ in range(2))
+def test_a_seed_repeats(champion: Champion) -> None:
+    first, again = (try_upload(champion, share=0.2, seed=7, n_uploads=80) for _ in range(2))
     assert first == again

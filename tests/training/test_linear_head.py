@@ -72,3 +72,12 @@ def test_a_fit_without_a_rate_leaves_the_start_as_it_is() -> None:
     settings = replace(head_settings(1, starts_warm=True), learning_rate=0.0)
     kept = fit_linear_head(features, targets, None, settings, start=start).head
     np.testing.assert_allclose(kept.logits(features[0]), start.logits(features[0]), atol=1e-4)
+
+
+def test_slices_that_are_not_chosen_teach_nothing() -> None:
+    features, targets = clouds(60, 7)
+    chosen = np.random.default_rng(8).permutation(60)[:35]
+    one = fit_linear_head(features, targets, None, SETTINGS, slices=chosen).head
+    two = fit_linear_head(features[:, chosen], targets[chosen], None, SETTINGS).head
+    np.testing.assert_array_equal(one.kernel, two.kernel)
+    np.testing.assert_array_equal(one.bias, two.bias)

@@ -171,10 +171,11 @@ class HeadFitter:
         targets = self._data.targets
         history = fit_head(
             self._classifier,
-            self.features[:, learn],
-            targets[learn],
+            self.features,
+            targets,
             None if hold is None else (self.features[0, hold], targets[hold]),
             settings,
+            slices=learn,
             start=self._start,
             on_epoch=_reporter(stage, self._progress, self._watch),
         )

@@ -71,6 +71,7 @@ def fit_head(
     held_out: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
     settings: FitSettings,
     *,
+    slices: NDArray[np.intp] | None = None,
     start: list[NDArray[np.float32]] | None = None,
     on_epoch: EpochHook | None = None,
 ) -> list[dict[str, float]]:
@@ -78,10 +79,11 @@ def fit_head(
 
     Args:
         classifier: from `build_classifier`.
-        features: (VIEWS, N, F) of the slices to learn.
+        features: (VIEWS, N, F).
         targets: (N, C) allowed classes.
         held_out: features (M, F) and targets (M, C) of other groups, for early stopping.
         settings: epochs, rate, weight decay and seed.
+        slices: indices of those to learn; None learns all N.
         start: kernel (F, C) and bias (C,) to begin at; None begins at random.
         on_epoch: progress.
 
@@ -89,6 +91,6 @@ def fit_head(
         The history, as `trainer.fit` does.
     """
     begin = LinearHead(*start) if start is not None else None
-    fitted = fit_linear_head(features, targets, held_out, settings, start=begin, on_epoch=on_epoch)
+    fitted = fit_linear_head(features, targets, held_out, settings, slices=slices, start=begin, on_epoch=on_epoch)
     classifier.get_layer(HEAD).set_weights([fitted.head.kernel, fitted.head.bias])
     return fitted.history

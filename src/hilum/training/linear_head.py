@@ -15,6 +15,7 @@ Array = NDArray[np.float32]
 _DROPOUT = 0.2
 _BETAS, _EPSILON = (0.9, 0.999), 1e-7
 _RULED_OUT = -1e9
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -62,33 +63,33 @@ def fit_linear_head(
     held_out: tuple[Array, Array] | None,
     settings: FitSettings,
     *,
+    slices: NDArray[np.intp] | None = None,
     start: LinearHead | None = None,
     on_epoch: EpochHook | None = None,
 ) -> FittedHead:
     """Fits a head by AdamW (Loshchilov and Hutter, ICLR 2019) on standardised features, with dropout on them.
 
-    With `held_out` and a patience, the head of the epoch with its lowest loss is kept.
+    With `held_out` and a patience, the head of the epoch with its lowest loss is kept. Of the features a block at a
+    time is copied, so that they may fill most of the memory.
 
     Args:
         features: (V, N, F), V views of each slice.
         targets: (N, C) allowed classes.
         held_out: features (M, F) and targets (M, C) of other groups.
         settings: epochs, rate, weight decay, smoothing and seed; the same give the same head.
+        slices: indices of those to learn; None learns all N.
         start: where to begin; None begins at random.
         on_epoch: progress; what it raises ends the fit.
     """
-    flat = features.reshape(-1, features.shape[-1])
-    mean, deviation = flat.mean(0), flat.std(0) + np.float32(1e-3)
+    learnt = _Learnt.of(features, targets, np.arange(len(targets)) if slices is None else slices)
     rng = np.random.default_rng(settings.seed)
-    first = start.standardised(mean, deviation) if start else _random_head(flat.shape[1], targets.shape[1], rng)
+    shape = features.shape[-1], targets.shape[1]
+    first = start.standardised(learnt.mean, learnt.deviation) if start else _random_head(*shape, rng)
     descent = _Descent(first, settings, rng)
-    repeated = np.tile(targets, (len(features), 1))
-    weights = balancing_weights(repeated)
-    scaled = (flat - mean) / deviation
-    watched = ((held_out[0] - mean) / deviation, held_out[1]) if held_out is not None else None
+    watched = (learnt.standardised(held_out[0]), held_out[1]) if held_out is not None else None
     best, history = first, list[dict[str, float]]()
     for epoch in range(1, settings.epochs + 1):
-        loss, accuracy = descent.epoch(scaled, repeated, weights)
+        loss, accuracy = descent.epoch(learnt)
         row = {"epoch": float(epoch), "loss": loss, "accuracy": accuracy}
         if watched is not None:
             row |= _measured(descent.head, *watched, settings.label_smoothing)
@@ -103,7 +104,51 @@ def fit_linear_head(
             best = descent.head
         if epoch - 1 - int(np.argmin(losses)) >= settings.patience:
             break
-    return FittedHead(best.folded(mean, deviation), history)
+    return FittedHead(best.folded(learnt.mean, learnt.deviation), history)
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """The views to learn, one row each: row v x M + m is view v of the m-th of M slices.
+
+    Attributes:
+        features: (V, N, F), of which `slices` (M,) are learnt.
+        targets, weights: (M, C) and (M,).
+        mean, deviation: (F,) of all rows.
+    """
+
+    features: Array
+    slices: NDArray[np.intp]
+    targets: Array
+    weights: Array
+    mean: Array
+    deviation: Array
+
+    @classmethod
+    def of(cls, features: Array, targets: Array, slices: NDArray[np.intp]) -> _Learnt:
+        """Measures the slices' features, in double precision: there may be hundreds of thousands of rows."""
+        blocks = [
+            (view, slices[begin : begin + _BLOCK]) for view in features for begin in range(0, len(slices), _BLOCK)
+        ]
+        n_rows = len(features) * len(slices)
+        mean = sum(view[block].sum(axis=0, dtype=np.float64) for view, block in blocks) / n_rows
+        variance = sum(np.square(view[block] - mean).sum(axis=0) for view, block in blocks) / n_rows
+        learnt = targets[slices]
+        deviation = np.sqrt(variance) + 1e-3
+        weights = balancing_weights(learnt)
+        return cls(features, slices, learnt, weights, mean.astype(np.float32), deviation.astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.features) * len(self.slices)
+
+    def rows(self, chosen: NDArray[np.intp]) -> tuple[Array, Array, Array]:
+        """Standardised features, targets and weights of some rows."""
+        view, place = np.divmod(chosen, len(self.slices))
+        return self.standardised(self.features[view, self.slices[place]]), self.targets[place], self.weights[place]
+
+    def standardised(self, features: Array) -> Array:
+        """(N, F) as the head sees them while it learns."""
+        return np.asarray((features - self.mean) / self.deviation, np.float32)
 
 
 class _Descent:
@@ -116,18 +161,19 @@ class _Descent:
         self._second = [np.zeros_like(head.kernel), np.zeros_like(head.bias)]
         self._steps = 0
 
-    def epoch(self, rows: Array, targets: Array, weights: Array) -> tuple[float, float]:
+    def epoch(self, learnt: _Learnt) -> tuple[float, float]:
         """Goes through all rows once, in random order; returns the mean loss and accuracy met on the way."""
-        order = self._rng.permutation(len(rows))
+        order = self._rng.permutation(len(learnt))
         losses, n_right = 0.0, 0
         for begin in range(0, len(order), self._settings.batch_size):
             chosen = order[begin : begin + self._settings.batch_size]
-            kept = self._rng.random((len(chosen), rows.shape[1]), np.float32) >= _DROPOUT
-            x = np.asarray(rows[chosen] * kept / np.float32(1 - _DROPOUT), np.float32)
-            loss, slope, right = _objective(self.head.logits(x), targets[chosen], self._settings.label_smoothing)
-            slope *= weights[chosen, np.newaxis] / np.float32(len(chosen))
+            rows, targets, weights = learnt.rows(chosen)
+            kept = self._rng.random(rows.shape, np.float32) >= _DROPOUT
+            x = np.asarray(rows * kept / np.float32(1 - _DROPOUT), np.float32)
+            loss, slope, right = _objective(self.head.logits(x), targets, self._settings.label_smoothing)
+            slope *= weights[:, np.newaxis] / np.float32(len(chosen))
             self._step(np.asarray(x.T @ slope, np.float32), slope.sum(axis=0))
-            losses += float(loss @ weights[chosen])
+            losses += float(loss @ weights)
             n_right += int(right.sum())
         return losses / len(order), n_right / len(order)
 

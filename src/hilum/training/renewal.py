@@ -24,13 +24,12 @@ from hilum.inference.engines import OnnxEngine
 from hilum.inference.input_reference import InputReference
 from hilum.inference.manifest import Parity
 from hilum.training.bundle_writer import FP32, INT8, KERAS, Graphs, Learnt, begin_bundle, finish_bundle
-from hilum.training.corpus import Corpus, gather
-from hilum.training.corpus_folds import folds_by_group
-from hilum.training.decision import Decision, decide
-from hilum.training.fit_settings import EpochHook, FitSettings, epochs_of_a_refit, head_settings
+from hilum.training.corpus import gather
+from hilum.training.fit_settings import head_settings
 from hilum.training.graph_head import Backbone, head_of
-from hilum.training.linear_head import FittedHead, LinearHead, fit_linear_head
+from hilum.training.linear_head import LinearHead
 from hilum.training.look_alikes import KnownSlices, neighbours_of
+from hilum.training.new_head import learn_head
 from hilum.training.parent import Parent
 from hilum.training.parity import measure_parity, require_parity
 from hilum.training.slice_features import CorpusFeatures, FeatureStore, FrozenGraphs, take_corpus
@@ -38,7 +37,6 @@ from hilum.training.split_rows import SplitRows
 from hilum.training.sufficiency import require_enough, require_replaceable
 from hilum.training.watch import Progress, Watch
 
-_FOLDS = 6
 _COMPARED = 128
 """Slices on which Keras and the graphs are compared."""
 
@@ -122,17 +120,15 @@ def renew_head(
     require_enough(corpus)
     store = FeatureStore(kept_in, renewal.graphs.key)
     features = take_corpus(corpus, renewal.graphs, store, watch)
-    fit = _Fit(corpus, features, renewal.head, head_settings(epochs, starts_warm=True, seed=seed), progress, watch)
-    held_out = fit.held_out()
-    final = fit.everything(epochs_of_a_refit(held_out.fitted.best_epoch, fit.settings.epochs))
-    decision = _decision(renewal, corpus, features, held_out, final.head)
+    settings = head_settings(epochs, starts_warm=True, seed=seed)
+    new = learn_head(corpus, features, parent, renewal.head, settings=settings, progress=progress, watch=watch)
     progress("pack", 0.0, "the graphs get their new head")
     learnt = Learnt(
         architecture=parent.manifest.architecture,
         preprocessing=parent.manifest.preprocessing,
         corpus=corpus,
-        decision=decision,
-        history=held_out.fitted.history,
+        decision=new.decision,
+        history=new.tried.history,
         class_counts=manifest.class_counts(),
         splits=SplitRows((), ()),
         settings={
@@ -140,79 +136,17 @@ def renew_head(
             "parent": parent.manifest.model_version,
             "side": parent.manifest.preprocessing.side,
             "seed": seed,
-            "epochs": fit.settings.epochs,
-            "best_epoch": held_out.fitted.best_epoch,
-            "epochs_fitted": len(final.history),
+            "epochs": settings.epochs,
+            "best_epoch": new.tried.best_epoch,
+            "epochs_fitted": len(new.fitted.history),
             "slices": len(corpus.slices),
-            "held_out_slices": len(held_out.rows),
-            "held_out_accuracy": decision.accuracy,
+            "held_out_slices": new.n_held_out,
+            "held_out_accuracy": new.decision.accuracy,
         },
     )
-    _write(renewal, learnt, features, final.head, out)
+    _write(renewal, learnt, features, new.fitted.head, out)
     progress("pack", 1.0, "done")
     return out
-
-
-@dataclass(frozen=True)
-class _HeldOut:
-    """The fit that had not learnt some rows, and its logits: (N, C), NaN for all other rows."""
-
-    fitted: FittedHead
-    rows: NDArray[np.intp]
-    logits: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """What is learnt, and from where on."""
-
-    corpus: Corpus
-    features: CorpusFeatures
-    start: LinearHead
-    settings: FitSettings
-    progress: Progress
-    watch: Watch
-
-    def held_out(self) -> _HeldOut:
-        """One grouped fold is held out: it stops the fit early and says how good the recipe is."""
-        learn, hold = folds_by_group(self.corpus, self.corpus.groups, _FOLDS, self.settings.seed)[0]
-        views, targets = self.features.views, self.corpus.targets
-        fitted = fit_linear_head(
-            views[:, learn],
-            targets[learn],
-            (views[0, hold], targets[hold]),
-            self.settings,
-            start=self.start,
-            on_epoch=self._reporter("fit"),
-        )
-        logits = np.full(targets.shape, np.nan, np.float32)
-        logits[hold] = fitted.head.logits(views[0, hold])
-        return _HeldOut(fitted, hold, logits)
-
-    def everything(self, epochs: int) -> FittedHead:
-        """Learns from every slice for so many epochs."""
-        settings = head_settings(epochs, starts_warm=True, seed=self.settings.seed)
-        report = self._reporter("refit")
-        return fit_linear_head(
-            self.features.views, self.corpus.targets, None, settings, start=self.start, on_epoch=report
-        )
-
-    def _reporter(self, stage: str) -> EpochHook:
-        def report(epoch: int, of: int, row: dict[str, float]) -> None:
-            self.watch.on_epoch(stage, row)
-            self.progress(stage, epoch / of, f"epoch {epoch}/{of}  loss {row['loss']:.3f}")
-
-        return report
-
-
-def _decision(
-    renewal: Renewal, corpus: Corpus, features: CorpusFeatures, held_out: _HeldOut, final: LinearHead
-) -> Decision:
-    found = decide(held_out.logits[held_out.rows], corpus.targets[held_out.rows].argmax(axis=1))
-    parent, exact = renewal.parent, features.views[0]
-    is_known = parent.recognised([item.record.sha256 for item in corpus.slices], features.served)
-    theirs = renewal.head.logits(exact)
-    return parent.decide_like(found, is_known, final.logits(exact), theirs, held_out.logits)
 
 
 def _write(renewal: Renewal, learnt: Learnt, features: CorpusFeatures, head: LinearHead, out: Path) -> None:
@@ -223,11 +157,12 @@ def _write(renewal: Renewal, learnt: Learnt, features: CorpusFeatures, head: Lin
         renewal.backbones[file].with_head(head, partial / file)
     parity = _parity(renewal, learnt, head, partial, files)
     records = tuple(item.record for item in learnt.corpus.slices)
-    statistics = tuple(one.statistics for one in features.slices)
-    known = KnownSlices(records, features.sketches, are_named=False, statistics=statistics)  # files are named by hash
+    known = KnownSlices(
+        records, features.sketches, are_named=False, statistics=features.statistics
+    )  # files are named by hash
     neighbours = neighbours_of(known, features.served if files[0] == INT8 else features.views[0])
     predicted = [learnt.corpus.class_names[int(best)] for best in exact.argmax(axis=1)]
-    inputs = InputReference.of(statistics, predicted)
+    inputs = InputReference.of(features.statistics, predicted)
     directory = renewal.parent.directory
     gate_from = directory if gate_of(directory) else None
     finish_bundle(learnt, Graphs(tuple(files), parity), neighbours, inputs, out, gate_from=gate_from)

@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -54,24 +53,19 @@ class SliceFeatures:
 
 @dataclass(frozen=True)
 class CorpusFeatures:
-    """Of N slices, in the corpus's order."""
+    """Of N slices, in the corpus's order; see `SliceFeatures`.
 
-    slices: tuple[SliceFeatures, ...]
+    Attributes:
+        views: (VIEWS, N, F).
+        served: (N, F).
+        sketches: (N, 128).
+        statistics: of each.
+    """
 
-    @cached_property
-    def views(self) -> NDArray[np.float32]:
-        """(VIEWS, N, F)."""
-        return np.stack([one.views for one in self.slices], axis=1)
-
-    @cached_property
-    def served(self) -> NDArray[np.float32]:
-        """(N, F)."""
-        return np.stack([one.served for one in self.slices])
-
-    @cached_property
-    def sketches(self) -> NDArray[np.float32]:
-        """(N, 128)."""
-        return np.stack([one.sketch for one in self.slices])
+    views: NDArray[np.float32]
+    served: NDArray[np.float32]
+    sketches: NDArray[np.float32]
+    statistics: tuple[dict[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -166,23 +160,35 @@ class FeatureStore:
 def take_corpus(corpus: Corpus, graphs: FrozenGraphs, store: FeatureStore, watch: Watch) -> CorpusFeatures:
     """Takes what is kept of each slice, and computes the rest on all cores that this process may use.
 
+    Pixels are let go of with each slice: 26 kB of it stay in memory.
+
     Args:
-        corpus: N slices.
+        corpus: at least one slice.
         graphs: with one thread each.
         store: of these graphs.
         watch: told which share is done, after each slice, what it raises ends it; rests after what was computed.
     """
-    digests = [item.record.sha256 for item in corpus.slices]
+    first = _taken(corpus.slices[0], graphs, store, watch)
+    n_slices, n_features = len(corpus.slices), len(first.served)
+    views = np.empty((VIEWS, n_slices, n_features), np.float32)
+    served = np.empty((n_slices, n_features), np.float32)
+    sketches = np.empty((n_slices, len(first.sketch)), np.float32)
 
-    def take(row: int) -> SliceFeatures:
-        kept = store.get(digests[row])
-        if kept is None:
-            began_at = time.monotonic()
-            kept = graphs.take(corpus.slices[row])
-            store.put(digests[row], kept)
-            watch.rest(time.monotonic() - began_at)
-        return kept
+    def fill(row: int) -> dict[str, float]:
+        one = _taken(corpus.slices[row], graphs, store, watch) if row else first
+        views[:, row], served[row], sketches[row] = one.views, one.served, one.sketch
+        return one.statistics
 
-    taken = in_parallel(take, range(len(digests)), lambda share: watch.on_batch("features", share))
-    store.keep_only(digests)
-    return CorpusFeatures(tuple(taken))
+    statistics = in_parallel(fill, range(n_slices), lambda share: watch.on_batch("features", share))
+    store.keep_only([item.record.sha256 for item in corpus.slices])
+    return CorpusFeatures(views, served, sketches, tuple(statistics))
+
+
+def _taken(item: CorpusSlice, graphs: FrozenGraphs, store: FeatureStore, watch: Watch) -> SliceFeatures:
+    kept = store.get(item.record.sha256)
+    if kept is None:
+        began_at = time.monotonic()
+        kept = graphs.take(item)
+        store.put(item.record.sha256, kept)
+        watch.rest(time.monotonic() - began_at)
+    return kept
