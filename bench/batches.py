@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise SystemExit("this needs two cores")
     folder = options.images or Path(mkdtemp(prefix="bench-batches-"))
     try:
-        _draw(folder, options.n)
+        draw(folder, options.n)
         if options.only_draw:
             return 0
         results: dict[str, Any] = {"n": options.n, "database": options.database}
@@ -75,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if ratio >= _GOAL or results["ratio_of_ratios"] >= _GOAL_OF_BARE else 1
 
 
-def _draw(folder: Path, n: int) -> None:
-    """Writes N images; those that are there already are left."""
+def draw(folder: Path, n: int) -> None:
+    """Writes N distinct images, drawn from the real ones, into a folder; those that are there already are left."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = sorted((machine.data_folder() / "chest-ct-scan-images").rglob("*.png"))
     jobs = [(sources[index % len(sources)], folder / f"{index:07d}.png", index) for index in range(n)]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
 from bench import cluster_batches, loop, machine
+from bench.batches import draw
 from bench.cluster_batches import ask
 from bench.figures import percentile, report, table
 from bench.steady_load import SteadyLoad
@@ -47,22 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about = machine.description()
     files = loop.answered_files(machine.test_files(machine.data_folder()), None)[:64]
     named = [(file.name, file.read_bytes()) for file in files]
-    incidents = [
-        Incident("nothing", _nothing),
-        Incident("every instance restarted, one after the other", _restart_all),
-        Incident("a model promoted, and rolled back", _promote),
-        Incident("an instance killed (SIGKILL) and started again", _kill_one, may_fail=True),
-        Incident(f"PostgreSQL stopped for {_OUTAGE_S:.0f} s", _stop_database, may_fail=True),
-        Incident("a worker killed (SIGKILL) amid a batch", cluster_batches.kill_worker),
-        Incident("every worker killed amid a batch, others started", cluster_batches.replace_workers),
-        Incident(
-            f"PostgreSQL stopped for {_OUTAGE_S:.0f} s amid a batch",
-            lambda topology: cluster_batches.during(topology, _stop_database),
-            may_fail=True,
-        ),
-    ]
     rows: list[dict[str, Any]] = []
-    with Topology(options.instances, n_workers=options.workers) as topology:
+    with ExitStack() as opened:
+        incidents = _large_batch(options.images, opened) if options.images else _incidents()
+        topology = opened.enter_context(Topology(options.instances, n_workers=options.workers))
         load = SteadyLoad(topology.nginx.port, named, key=topology.key, clients=options.clients, per_s=options.per_s)
         with load:
             time.sleep(2 * _QUIET_S)
@@ -79,6 +69,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     report("cluster", about, results, _table(results), options.out)
     return 0 if all(row["held"] for row in rows) and not lost else 1
+
+
+def _incidents() -> list[Incident]:
+    return [
+        Incident("nothing", _nothing),
+        Incident("every instance restarted, one after the other", _restart_all),
+        Incident("a model promoted, and rolled back", _promote),
+        Incident("an instance killed (SIGKILL) and started again", _kill_one, may_fail=True),
+        Incident(f"PostgreSQL stopped for {_OUTAGE_S:.0f} s", _stop_database, may_fail=True),
+        Incident("a worker killed (SIGKILL) amid a batch", cluster_batches.kill_worker),
+        Incident("every worker killed amid a batch, others started", cluster_batches.replace_workers),
+        Incident(
+            f"PostgreSQL stopped for {_OUTAGE_S:.0f} s amid a batch",
+            lambda topology: cluster_batches.during(topology, _stop_database),
+            may_fail=True,
+        ),
+    ]
+
+
+def _large_batch(n_images: int, opened: ExitStack) -> list[Incident]:
+    """One incident, amid a batch of so many distinct images, which are drawn now."""
+    folder = Path(opened.enter_context(TemporaryDirectory(prefix="hilum-cluster-images-")))
+    draw(folder, n_images)
+    name = f"a worker killed (SIGKILL) amid a batch of {n_images:,} images"
+    return [Incident(name, lambda topology: cluster_batches.kill_worker(topology, folder))]
 
 
 def _told(incident: Incident, topology: Topology, load: SteadyLoad) -> dict[str, Any]:
@@ -186,17 +201,15 @@ def _post(topology: Topology, path: str, content: dict[str, Any]) -> None:
 
 
 def _lost(topology: Topology, acknowledged: Sequence[str]) -> list[str]:
-    """Of the predictions that were told to be stored, those that no instance finds."""
-    connection = http.client.HTTPConnection("127.0.0.1", topology.nginx.port, timeout=30)
-    lost = []
-    for prediction_id in acknowledged:
-        connection.request("GET", f"/predictions/{prediction_id}", headers={"Authorization": f"Bearer {topology.key}"})
-        response = connection.getresponse()
-        response.read()
-        if response.status != 200:
-            lost.append(prediction_id)
-    connection.close()
-    return lost
+    """Of the predictions that were told to be stored, those that the history does not have."""
+    found: set[str] = set()
+    place = ""
+    while True:
+        page = json.loads(ask(topology, "GET", f"/predictions?limit=200{place}", 200))
+        found |= {one["id"] for one in page["predictions"]}
+        if page["next"] is None:
+            return [prediction_id for prediction_id in acknowledged if prediction_id not in found]
+        place = f"&cursor={quote(page['next'])}"
 
 
 def _table(results: dict[str, Any]) -> str:
@@ -221,6 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.cluster", description=__doc__)
     parser.add_argument("--instances", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--images", type=int, help="instead of all else a worker's death amid a batch of so many")
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--per-s", type=float, default=5.0, help="requests a second of each client")
     parser.add_argument("--out", type=Path, help="JSON file")

@@ -40,7 +40,12 @@ def test_files(data: Path) -> list[Path]:
 
 def usable_cores() -> int:
     """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(usable_core_numbers())
+
+
+def usable_core_numbers() -> set[int]:
+    """Which those are."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
 def divided_cores(*, is_shared: bool = False) -> tuple[set[int], set[int]]:

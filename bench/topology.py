@@ -80,10 +80,19 @@ class Instance:
 
     def kill(self) -> None:
         """Kills all its processes, as a lost machine would."""
-        root = psutil.Process(self._running().pid)
-        for process in (*root.children(recursive=True), root):
+        for process in reversed(self.processes()):
             process.kill()
         self._running().wait(20)
+
+    def processes(self) -> list[psutil.Process]:
+        """Its processes, the first of them first."""
+        root = psutil.Process(self._running().pid)
+        return [root, *root.children(recursive=True)]
+
+    def cpu_s(self) -> float:
+        """Processor seconds that they have used."""
+        times = [process.cpu_times() for process in self.processes()]
+        return sum(used.user + used.system for used in times)
 
     def ask(self, path: str, key: str = "") -> tuple[int, bytes]:
         """Status and body of a GET; status 0 where it does not answer."""
