@@ -148,7 +148,9 @@ class _Learnt:
 
     def standardised(self, features: Array) -> Array:
         """(N, F) as the head sees them while it learns."""
-        return np.asarray((features - self.mean) / self.deviation, np.float32)
+        scaled = features - self.mean
+        scaled /= self.deviation
+        return scaled
 
 
 class _Descent:
@@ -168,11 +170,11 @@ class _Descent:
         for begin in range(0, len(order), self._settings.batch_size):
             chosen = order[begin : begin + self._settings.batch_size]
             rows, targets, weights = learnt.rows(chosen)
-            kept = self._rng.random(rows.shape, np.float32) >= _DROPOUT
-            x = np.asarray(rows * kept / np.float32(1 - _DROPOUT), np.float32)
-            loss, slope, right = _objective(self.head.logits(x), targets, self._settings.label_smoothing)
+            rows *= self._rng.random(rows.shape, np.float32) >= _DROPOUT
+            rows /= np.float32(1 - _DROPOUT)
+            loss, slope, right = _objective(self.head.logits(rows), targets, self._settings.label_smoothing)
             slope *= weights[:, np.newaxis] / np.float32(len(chosen))
-            self._step(np.asarray(x.T @ slope, np.float32), slope.sum(axis=0))
+            self._step(np.asarray(rows.T @ slope, np.float32), slope.sum(axis=0))
             losses += float(loss @ weights)
             n_right += int(right.sum())
         return losses / len(order), n_right / len(order)
