@@ -128,7 +128,7 @@ checkov: build/checkov/bin/checkov ## look for unsafe settings in the Dockerfile
 
 kill-trial: install-dev ## kill worker and server at 30 points of training runs (docs/retraining.md)
 	$(BIN)/python -m bench.kill_trial --kills 30
-poison-trial: install-dev ## let uploads with flipped labels try the promotion gate (about 4 minutes on 2 cores)
+poison-trial: install-dev ## let uploads with flipped labels try the promotion gate (about 6 minutes on 2 cores)
 	$(BIN)/python -m bench.poison
 
 swap-trial: install-dev ## swap models under load, and count failed requests and answers of no model (about 3 minutes)
