@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hilum.dataset.manifest import ImageRecord
 from hilum.imaging.body import Body
-from hilum.imaging.histogram import histogram, percentile
+from hilum.imaging.histogram import histogram, percentiles
 
 _FORMATS = ("png", "jpeg", "tiff", "bmp", "webp", "dicom")
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
@@ -86,5 +86,5 @@ def _border(grey: NDArray[np.uint8], counts: NDArray[np.int64], body: Body) -> l
 
 def _grey_values(grey: NDArray[np.uint8], counts: NDArray[np.int64], body: Body) -> list[float]:
     mean, deviation = cv2.meanStdDev(grey)
-    levels = [percentile(counts, percent) for percent in _PERCENTILES]
+    levels = percentiles(counts, *_PERCENTILES)
     return [mean.item(), deviation.item(), *levels, body.lung, body.tissue]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Any
 
 import cv2
@@ -14,15 +15,23 @@ def histogram(grey: NDArray[Any], mask: NDArray[np.uint8] | None = None) -> NDAr
     return np.asarray(cv2.calcHist([grey], [0], mask, [256], [0, 256]).ravel(), np.int64)
 
 
+def percentiles(counts: NDArray[np.int64], *percents: float) -> list[float]:
+    """Percentiles of the values counted, as `np.percentile` interpolates them, to the last bit."""
+    cumulative = counts.cumsum().tolist()
+    last = cumulative[-1] - 1
+    found = []
+    for percent in percents:
+        at = percent / 100 * last
+        below = int(at)
+        low, high = bisect_right(cumulative, below), bisect_right(cumulative, min(below + 1, last))
+        share = at - below
+        found.append(high - (high - low) * (1 - share) if share >= 0.5 else low + (high - low) * share)
+    return found
+
+
 def percentile(counts: NDArray[np.int64], percent: float) -> float:
-    """The percentile of the values counted, as `np.percentile` interpolates it, to the last bit."""
-    cumulative = np.cumsum(counts)
-    last = int(cumulative[-1]) - 1
-    at = percent / 100 * last
-    below = int(at)
-    low, high = (int(v) for v in np.searchsorted(cumulative, (below, min(below + 1, last)), side="right"))
-    share = at - below
-    return high - (high - low) * (1 - share) if share >= 0.5 else low + (high - low) * share
+    """One of `percentiles`."""
+    return percentiles(counts, percent)[0]
 
 
 def percentiles_of(grey: NDArray[np.uint8] | NDArray[np.float32], low: float, high: float) -> tuple[float, float]:
@@ -30,5 +39,5 @@ def percentiles_of(grey: NDArray[np.uint8] | NDArray[np.float32], low: float, hi
     if grey.dtype != np.uint8:
         lower, upper = np.percentile(grey, (low, high))
         return float(lower), float(upper)
-    counts = histogram(grey)
-    return percentile(counts, low), percentile(counts, high)
+    lower, upper = percentiles(histogram(grey), low, high)
+    return lower, upper

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.imaging.body import Body
-from hilum.imaging.histogram import histogram, percentile
+from hilum.imaging.histogram import histogram, percentiles
 
 STATISTICS = ("grey_low", "grey_median", "grey_high", "lung_level", "tissue_level", "body_share", "short_side")
 """Their names, in the order of `statistics_of`."""
@@ -30,6 +30,6 @@ def statistics_of(pixels: NDArray[np.uint8] | NDArray[np.float32], body: Body) -
     step = max(1, max(height, width) // _LONGEST)
     counts = histogram(np.ascontiguousarray(pixels[::step, ::step]).astype(np.uint8))
     box = (body.bottom - body.top) * (body.right - body.left)
-    low, median, high = (percentile(counts, percent) for percent in (5, 50, 95))
+    low, median, high = percentiles(counts, 5, 50, 95)
     values = (low, median, high, body.lung, body.tissue, box / (height * width), min(height, width))
     return {name: round(float(value), 4) for name, value in zip(STATISTICS, values, strict=True)}
