@@ -85,7 +85,12 @@ def _simulated(load: Load, kind: PodKind, seeds: int, settings: Settings) -> dic
 
 
 def _pod(kind: PodKind) -> dict[str, float]:
-    return {"threads": kind.threads, "max_waiting": kind.max_waiting, "start_s": round(kind.start_s, 1)}
+    return {
+        "threads": kind.threads,
+        "max_waiting": kind.max_waiting,
+        "max_wait_s": kind.max_wait_s,
+        "start_s": round(kind.start_s, 1),
+    }
 
 
 def _measure() -> dict[str, Any]:

@@ -39,12 +39,14 @@ class PodKind:
         services_s: measured times of predictions; drawn from at random.
         threads: predictions computed at once; the processor's limit, where one core is requested.
         max_waiting: that may wait; more are refused.
+        max_wait_s: what would wait longer for a thread is refused (HILUM_MAX_WAIT_MS).
         start_s: from being asked for until ready.
     """
 
     services_s: Sequence[float]
     threads: int = 2
     max_waiting: int = 128
+    max_wait_s: float = 0.5
     start_s: float = 8.0
 
 
@@ -142,7 +144,8 @@ class Simulation:
 
     def _answer(self, now: float) -> None:
         pod = self._rng.choice(self._ready)  # a Service picks at random
-        if pod.under_way(now) >= self._kind.threads + self._kind.max_waiting:
+        is_full = pod.under_way(now) >= self._kind.threads + self._kind.max_waiting
+        if is_full or pod.free_at[0] - now > self._kind.max_wait_s:
             self._refusals[int(now)] = self._refusals.get(int(now), 0) + 1
             return
         end = pod.take(now, self._rng.choice(self._kind.services_s))

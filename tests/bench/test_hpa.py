@@ -90,3 +90,13 @@ def test_a_spike_is_answered_by_more_pods_and_passes() -> None:
 def test_without_a_spike_nothing_is_late_or_refused() -> None:
     outcome = Simulation(Load(base=20, factor=1, end_s=200), PodKind([0.02]), SETTINGS, seed=1).run()
     assert (outcome.over_s, outcome.refused, outcome.most_pods) == (0, 0, 1)
+
+
+def test_what_would_wait_too_long_is_refused() -> None:
+    load = Load(base=20, factor=10, spike_at_s=10, spike_s=20, end_s=40)
+    patient, hasty = (
+        Simulation(load, PodKind([0.02], threads=1, max_wait_s=wait_s), replace(SETTINGS, max_replicas=1), seed=1).run()
+        for wait_s in (1e9, 0.1)
+    )
+    assert hasty.refused > patient.refused
+    assert hasty.over_s <= patient.over_s

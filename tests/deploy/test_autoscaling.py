@@ -45,6 +45,7 @@ def test_the_simulated_pod_is_the_manifests() -> None:
     settings = yaml.safe_load((K8S / "base" / "kustomization.yaml").read_text())["configMapGenerator"][0]["literals"]
     assert f"HILUM_THREADS={RESULT['pod']['threads']}" in settings
     assert RESULT["pod"]["max_waiting"] == Settings.model_fields["max_waiting"].default
+    assert RESULT["pod"]["max_wait_s"] * 1000 == Settings.model_fields["max_wait_ms"].default
 
 
 def test_what_was_simulated_is_a_tenfold_spike_over_measured_times() -> None:
