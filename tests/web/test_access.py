@@ -378,6 +378,27 @@ def test_many_invalid_keys_are_not_looked_at(guarded: Guarded) -> None:
     assert sum(kind == "key-refused" for kind, _, _ in guarded.events()) == statuses.count(401)
 
 
+def test_a_place_is_who_connects_whatever_a_header_says(guarded: Guarded) -> None:
+    client, key = guarded.serve(), guarded.key()
+
+    def ask(number: int) -> int:
+        spoofed = dict.fromkeys(("x-forwarded-for", "x-real-ip", "forwarded"), f"10.0.0.{number}")
+        return client.get("/limits", headers=spoofed | bearer(f"hilum_{number:08x}_" + "A" * 43)).status_code
+
+    assert 429 in [ask(number) for number in range(40)]
+    assert client.get("/limits", headers={"x-forwarded-for": "127.0.0.1"}).status_code == 401
+    assert client.get("/limits", headers=bearer(key)).status_code == 200
+
+
+def test_a_key_has_one_limit_wherever_it_comes_from(guarded: Guarded) -> None:
+    client, key = guarded.serve(AccessRules(requests_per_minute=5)), guarded.key()
+    places = [("10.0.0.1", 1), ("10.0.0.2", 1)]
+    elsewhere = [TestClient(client.app, base_url="http://localhost", client=place) for place in places]
+
+    statuses = [elsewhere[number % 2].get("/limits", headers=bearer(key)).status_code for number in range(8)]
+    assert statuses == [200] * 5 + [429] * 3
+
+
 def test_what_happened_is_in_the_audit_log_and_nothing_of_patients(guarded: Guarded, slice_png: bytes) -> None:
     client, key = guarded.serve(), guarded.key(Role.ANNOTATE)
     prefix = key[6:14]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -19,9 +22,20 @@ _POST = (
 _GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 
 
+_IDLE = min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 - 50)
+
+
 @pytest.fixture(scope="module")
-def server(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tiny_bundle, tmp_path_factory.mktemp("server") / "log") as running:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the server."""
+    return tmp_path_factory.mktemp("server") / "log"
+
+
+@pytest.fixture(scope="module")
+def server(tiny_bundle: Path, log: Path) -> Iterator[RunningServer]:
+    """A server whose temporary files have a folder of their own."""
+    (log.parent / "scratch").mkdir()
+    with running_server(tiny_bundle, log, {"TMPDIR": str(log.parent / "scratch")}) as running:
         yield running
 
 
@@ -67,7 +81,17 @@ def test_a_body_that_ends_early_is_refused(server: RunningServer) -> None:
     assert b"body-incomplete" in answer
 
 
-def test_clients_that_leave_take_nothing_with_them(server: RunningServer, slice_png: bytes) -> None:
+def test_a_body_that_never_comes_is_given_up(server: RunningServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(_POST + b"Content-Length: 5000\r\n\r\n" + part(b"x"))
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    assert answer[9:12] == b"408"
+    assert b"upload-timeout" in answer
+
+
+def test_clients_that_leave_take_nothing_with_them(server: RunningServer, log: Path, slice_png: bytes) -> None:
     body = part(slice_png) + END
     for sent in (body[:500], body):
         for _ in range(20):
@@ -77,16 +101,23 @@ def test_clients_that_leave_take_nothing_with_them(server: RunningServer, slice_
     time.sleep(0.5)
     answer = server.exchange(_POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
     assert answer[9:12] == b"200"
+    with closing(sqlite3.connect(log.parent / "home" / "hilum.db")) as database:
+        (rows,) = database.execute("SELECT count(*) FROM predictions").fetchone()
+    assert 1 <= rows <= 21  # none of a part; of a whole slice what was computed is kept, and the audit log says so
+    assert [file for file in (log.parent / "scratch").rglob("*") if file.is_file()] == []
 
 
-def test_health_answers_beside_many_idle_connections(server: RunningServer) -> None:
-    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(200)]
+def test_health_answers_beside_many_idle_connections_which_are_closed(server: RunningServer) -> None:
+    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(_IDLE)]
     try:
         for connection in idle:
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: lo")
-        started_at = time.monotonic()
-        assert server.get("/health/live")[0] == 200
-        assert time.monotonic() - started_at < 2
+        for _ in range(10):
+            assert server.get("/health/live")[0] == 200
+        for connection in idle:  # which end by themselves, or this hangs
+            with suppress(ConnectionError):
+                while connection.recv(65536):
+                    pass
     finally:
         for connection in idle:
             connection.close()
