@@ -89,18 +89,22 @@ def _plot(shape: str, folder: Path) -> None:
     people, rate, latency = figure.subplots(3, 1, sharex=True)
     people.plot(seconds, [int(row["User Count"]) for row in rows], color="tab:gray")
     people.set_ylabel("people")
-    rate.plot(seconds, [float(row["Requests/s"]) for row in rows], label="answered")
-    rate.plot(seconds, [float(row["Failures/s"]) for row in rows], label="turned away or failed", color="tab:red")
-    rate.set_ylabel("requests/s")
-    rate.legend()
+    refused = [float(row["Failures/s"]) for row in rows]
+    answered = [float(row["Requests/s"]) - one for row, one in zip(rows, refused, strict=True)]
+    rate.plot(seconds, answered, label="answered")
+    rate.plot(seconds, refused, label="turned away or failed", color="tab:red")
+    rate.set_ylabel("requests/s, last 10 s")
+    rate.legend(loc="upper left")
     for column in _COLUMNS:
         values = [float(row[column]) if row[column] != "N/A" else float("nan") for row in rows]
         latency.plot(seconds, values, label=column)
     latency.set_ylabel("ms, last 10 s")
     latency.set_xlabel("s")
-    latency.legend()
+    latency.legend(loc="upper left", ncols=len(_COLUMNS))
+    for axes in (rate, latency):
+        axes.set_ylim(0, 1.3 * axes.get_ylim()[1])  # room for the legend
     people.set_title(shape)
-    figure.savefig(folder / f"{shape}.png", dpi=110)
+    figure.savefig(folder / f"{shape}.png", dpi=80)
 
 
 def _table(results: dict[str, Any]) -> str:
