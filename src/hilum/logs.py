@@ -65,17 +65,20 @@ class JsonFormatter(logging.Formatter):
 
 
 class GatheringHandler(logging.StreamHandler[TextIO]):
-    """Writes lines many at once, a tenth of a second late: each write hands the interpreter lock to another thread."""
+    """Writes lines many at once, a tenth of a second late, on a thread of its own.
+
+    Each write hands the interpreter lock to another thread, and lines are sooner put together many at once.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         """Writes to `stream`."""
         super().__init__(stream)
-        self._lines: list[str] = []
+        self._records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keeps the record's line, and has it written if the first of many."""
-        self._lines.append(self.format(record) + self.terminator)
-        if len(self._lines) == 1:
+        """Keeps the record, and has it written if it is the first of many."""
+        self._records.append(record)
+        if len(self._records) == 1:
             later = threading.Timer(_GATHER_S, self.flush)
             later.daemon = True
             later.start()
@@ -83,9 +86,9 @@ class GatheringHandler(logging.StreamHandler[TextIO]):
     def flush(self) -> None:
         """Writes what was kept. What is logged meanwhile does not wait."""
         with self.lock or nullcontext():
-            lines, self._lines = self._lines, []
-        if lines:
-            self.stream.write("".join(lines))
+            records, self._records = self._records, []
+        if records:
+            self.stream.write("".join(self.format(record) + self.terminator for record in records))
             self.stream.flush()
 
 
