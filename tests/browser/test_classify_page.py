@@ -36,6 +36,21 @@ def test_a_dropped_slice_is_answered_with_its_heat_map(page: Page, slice_png: by
     assert sum(bars) == pytest.approx(1)
 
 
+def test_without_the_chart_library_the_figures_are_read_from_the_table(
+    blank: Page, origin: str, slice_png: bytes
+) -> None:
+    blank.route("**/chart.umd.min.js", lambda route: route.fulfill(status=404))
+    blank.goto(origin)
+    choose(blank, ("slice.png", slice_png))
+
+    expect(blank.locator("#predicted")).to_have_text("Normal")
+    expect(blank.locator("#chart")).to_be_hidden()
+    expect(blank.locator("#verdict-choices button")).to_have_count(4)
+    table = blank.locator("#probabilities").bounding_box()
+    assert table is not None
+    assert table["height"] > 60
+
+
 def test_the_slider_fades_the_heat_map_by_keyboard(page: Page, slice_png: bytes) -> None:
     choose(page, ("slice.png", slice_png))
     expect(page.locator("#heat-control")).to_be_visible()

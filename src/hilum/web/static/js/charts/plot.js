@@ -24,8 +24,12 @@ export const axis = (more = {}) => {
   };
 };
 
-/** Draws `settings()` on `canvas`; what was drawn there before moves on to it. */
+/** Draws `settings()` on `canvas`; what was drawn there before moves on to it. Without Chart.js, tables stand in. */
 export function plot(canvas, settings) {
+  if (!window.Chart) {
+    document.documentElement.classList.add("without-charts");
+    return;
+  }
   const { type, data, options, plugins } = settings();
   const before = drawn.get(canvas)?.chart;
   const chart = before ?? new window.Chart(canvas, { type, data, options, plugins });
