@@ -72,9 +72,15 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "H107": ("web/test_server.py::test_starts_fast_stays_small_logs_json_and_drains",),
     "H108": (f"{_SMALL}::test_a_full_disk", f"{_SMALL}::test_a_disk_that_refuses_every_write"),
     "H109": (f"{_SMALL}::test_a_disk_that_refuses_every_write", f"{_SMALL}::test_no_file_descriptor_is_left"),
-    "H110": (f"{_HISTORY}::test_predictions_go_on_without_the_database_and_history_heals",),
-    "H111": ("storage/test_database.py::test_postgresql_heals_once_it_is_back",),
-    "H112": ("storage/test_blobs.py::test_damaged_bytes_are_never_handed_out_and_heal_when_put_again",),
+    "H110": (f"{_HISTORY}::test_another_program_that_locks_the_file_holds_up_no_prediction",),
+    "H111": (
+        "storage/test_database.py::test_postgresql_heals_once_it_is_back",
+        f"{_HISTORY}::test_predictions_go_on_without_the_database_and_history_heals",
+    ),
+    "H112": (
+        "storage/test_blobs.py::test_a_store_that_fails_is_asked_three_times",
+        "storage/test_blobs.py::test_damaged_bytes_are_never_handed_out_and_heal_when_put_again",
+    ),
     "H113": ("storage/test_schema.py::test_a_database_of_a_newer_hilum_is_refused",),
     "H114": (
         f"{_BUNDLE}::test_one_altered_bit_is_refused",

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -81,6 +85,49 @@ def test_a_store_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyP
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BlobStoreUnavailable):
         open_blobs(folder_url(tmp_path / "file" / "folder"), "slices")
+
+
+@pytest.mark.parametrize(("failures", "is_kept"), [(2, True), (1000, False)])
+def test_a_store_that_fails_is_asked_three_times(monkeypatch: pytest.MonkeyPatch, failures: int, is_kept: bool) -> None:
+    with failing_store(failures) as store:
+        for name, value in {"AWS_ENDPOINT_URL": store.address, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "x",
+                            "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        blobs = open_blobs("s3://bucket", "slices")
+        with nullcontext() if is_kept else pytest.raises(BlobStoreUnavailable):
+            blobs.put(b"slice")
+        assert store.asked == 3
+
+
+@dataclass
+class FailingStore:
+    """An object store that answers 500 to its first requests."""
+
+    address: str
+    asked: int = 0
+
+
+@contextmanager
+def failing_store(failures: int) -> Iterator[FailingStore]:
+    """Serves one on loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            store.asked += 1
+            self.send_response(500 if store.asked <= failures else 200)
+            self.send_header("etag", '"1"')
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        store = FailingStore(f"http://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield store
+        server.shutdown()
 
 
 @pytest.mark.parametrize("url", ["", "/srv/blobs", "http://localhost/blobs", "ftp://host/x", "memory://"])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import sqlite3
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from web_serving import open_history, serving, tiny_service
 from hilum.imaging.phantoms import draw_phantom
 from hilum.services import history_writer
 from hilum.services.history import History
-from hilum.storage import predictions
+from hilum.storage import database, predictions
 from hilum.storage.blobs import folder_url, open_blobs
 from hilum.web.tables import csv_rows
 from postgresql_server import PostgresqlServer
@@ -326,6 +328,30 @@ def test_predictions_go_on_without_the_database_and_history_heals(
     assert listed.headers["retry-after"] == "2"
     assert health["status"] == "degraded"
     assert [item["id"] for item in found] == [after["id"], first["id"]]
+
+
+def test_another_program_that_locks_the_file_holds_up_no_prediction(
+    tiny_bundle: Path, pictures: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_MS", 200)
+    monkeypatch.setattr(history_writer, "_REST_S", 0.05)
+    file = tmp_path / "hilum.db"
+    history = open_history(f"sqlite:///{file}", tmp_path / "blobs")
+    with serving(tiny_service(tiny_bundle), history=history) as client:
+        before = ask(client, pictures[0])
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            during = ask(client, pictures[1])
+            said = client.post(f"/predictions/{before['id']}/feedback", json={"confirmed_class": "normal"})
+            listed = client.get("/predictions")
+            other.execute("ROLLBACK")
+        time.sleep(0.1)
+        after = ask(client, pictures[2])
+
+    assert [answer["stored"] for answer in (before, during, after)] == [True, False, True]
+    assert (said.status_code, said.json()["code"]) == (503, "history-unavailable")
+    assert said.headers["retry-after"] == "2"
+    assert [one["id"] for one in listed.json()["predictions"]] == [before["id"]]  # readers need no lock
 
 
 def test_an_image_that_cannot_be_kept_is_said(tiny_bundle: Path, pictures: list[bytes], tmp_path: Path) -> None:
