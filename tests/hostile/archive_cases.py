@@ -1,4 +1,4 @@
-"""Rows H30 to H44 of the catalogue: zips of labelled images, and what `POST /upload-data` answers to each."""
+"""Rows H30 to H44 and H62 of the catalogue: zips of labelled images, and what `POST /upload-data` answers to each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
+import dicom_files as dcm
 from labelled_samples import drawn_png
 from zip_files import pack, patch
 
@@ -130,6 +133,21 @@ def _renamed(name: bytes, *, is_utf8: bool = False) -> bytes:
     return data
 
 
+def _two_slices(*, uids: str, shifts: tuple[int, int]) -> Callable[[], bytes]:
+    """Two DICOM slices: who they say they are, and by how many rows each is moved."""
+
+    def make() -> bytes:
+        slices = [
+            dcm.dicom(
+                {0x00080018: ("UI", f"1.2.826.{uid}")}, pixels=dcm.words(np.roll(dcm.SLICE_HU + 1000, shift, axis=0))
+            )
+            for uid, shift in zip(uids, shifts, strict=True)
+        ]
+        return pack(*((f"normal/{number}.dcm", data) for number, data in enumerate(slices)))
+
+    return make
+
+
 _PATHS = ("../../etc/x", "..\\..\\x", "/abs.png", "C:\\win\\x.png", "\\\\server\\share\\x.png")
 
 ARCHIVE_CASES: tuple[ArchiveCase, ...] = (
@@ -213,4 +231,6 @@ ARCHIVE_CASES: tuple[ArchiveCase, ...] = (
     _taken(
         "H44", "no-class", lambda: pack(("a.png", drawn_png(1)), ("normal/b.png", drawn_png(2))), "refused", "accepted"
     ),
+    _taken("H62", "one-slice-two-uids", _two_slices(uids="12", shifts=(0, 0)), "accepted", "duplicate"),
+    _taken("H62", "two-slices-one-uid", _two_slices(uids="11", shifts=(0, 40)), "accepted", "accepted"),
 )

@@ -19,6 +19,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "H57": ("hostile/test_canary.py::test_nothing_that_names_a_person_gets_through",),
     "H58": ("hostile/test_canary.py::test_pixels_that_show_text_are_not_kept",),
     "H61": ("hostile/test_canary.py::test_text_in_elements_that_are_read_breaks_no_log_line",),
+    "H62": (_UPLOAD,),
     "H63": ("services/test_studies.py", "web/test_study.py::test_mixed_patients_refused_slices_and_pictures_are_said"),
     "H66": (
         _HTTP,
@@ -127,7 +128,6 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
 """The rows that have tests."""
 
 WITHOUT: dict[str, str] = {
-    "H62": "SOP instance UIDs are read by nobody and kept nowhere; uploads are compared by bytes and by pixels",
     "H82": "there are no idempotency keys: a slice sent twice is two predictions, and an image uploaded twice is one",
     "H86": "there are no tokens but random keys",
     "H98": "there are no tenants: a random id is what lets one see a prediction (docs/access.md)",
