@@ -17,7 +17,7 @@ import psutil
 import pytest
 from web_serving import END, MULTIPART, part
 
-from hilum.errors import BundleInvalid, SettingsRefused
+from hilum.errors import BlobStoreUnavailable, BlobStoreUnsupported, BundleInvalid, SettingsRefused
 from hilum.services.keys import Role, create_key, revoke_key
 from hilum.services.state import StatePlaces, can_let_in_anyone, prepare
 from hilum.settings import Settings
@@ -85,6 +85,18 @@ def test_does_not_start_for_others_until_there_is_a_key(tiny_bundle: Path, tmp_p
         revoke_key(database, made.stored.prefix)
     assert not can_let_in_anyone(places)
     assert can_let_in_anyone(StatePlaces(tmp_path, "postgresql://hilum@127.0.0.1:1/none"))
+
+
+@pytest.mark.parametrize(
+    ("url", "refusal"), [("ftp://x", BlobStoreUnsupported), ("file:///proc/none", BlobStoreUnavailable)]
+)
+def test_does_not_start_where_its_images_cannot_lie(
+    tiny_bundle: Path, tmp_path: Path, url: str, refusal: type[Exception]
+) -> None:
+    """Also where the database is ready, and nothing else is to be looked at."""
+    prepare(StatePlaces(tmp_path))
+    with pytest.raises(refusal):
+        serve(Settings(port=0, model=tiny_bundle, home=tmp_path, blobs_url=url))
 
 
 def test_asks_for_keys_from_the_first_request_on(tiny_bundle: Path, tmp_path: Path) -> None:

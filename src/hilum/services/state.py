@@ -92,12 +92,13 @@ def prepare_new(places: StatePlaces) -> None:
 
 
 def is_prepared(places: StatePlaces) -> bool:
-    """Whether the database in the home folder is ready as it is; False where that takes more than a look.
+    """Whether all state lies in the home folder and its database is ready; False where that takes more than a look.
 
     Loads no database library, so that the process that only starts others stays small.
     """
     file = places.default_database
-    return places.database_url is None and file.is_file() and sqlite_revision(file) == REVISION
+    is_here = places.database_url is None and places.blobs_url is None
+    return is_here and file.is_file() and sqlite_revision(file) == REVISION
 
 
 def prepare(places: StatePlaces) -> None:
