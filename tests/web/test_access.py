@@ -349,7 +349,11 @@ def test_no_other_origin_is_let_in_unless_it_is_allowed(guarded: Guarded) -> Non
         assert "access-control-allow-credentials" not in one.headers
     for origin in ("https://evil.example", "null", "https://viewer.example.evil.example", "http://viewer.example"):
         assert "access-control-allow-origin" not in opened.get("/health", headers={"origin": origin}).headers
-        assert opened.options("/predict", headers=asks | {"origin": origin}).status_code == 400
+        foreign = opened.options("/predict", headers=asks | {"origin": origin})
+        assert refused(foreign) == (403, "cross-site")
+        assert "access-control-allow-origin" not in foreign.headers
+        assert foreign.json()["instance"] == foreign.headers["x-request-id"]
+    assert refused(opened.options("/predict", headers=asks | {"access-control-request-method": "PATCH"}))[0] == 403
 
 
 def test_one_key_may_ask_only_so_often(guarded: Guarded) -> None:

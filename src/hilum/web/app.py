@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,6 +29,7 @@ from hilum.web.access_description import describe_access
 from hilum.web.access_table import check_table
 from hilum.web.admission import AdmissionGuard
 from hilum.web.auth import AccessGuard, check_route
+from hilum.web.cross_origin import CrossOrigin
 from hilum.web.dependencies import Context
 from hilum.web.draining import when_stopping
 from hilum.web.metrics import Instruments
@@ -193,7 +193,7 @@ def create_app(
     app.add_middleware(AccessGuard, access=access, allowed_origins=allowed_origins)
     if allowed_origins:  # outside of the guard, since browsers ask first without credentials
         app.add_middleware(
-            CORSMiddleware,
+            CrossOrigin,
             allow_origins=sorted(allowed_origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
