@@ -76,7 +76,7 @@ lock: $(UV) ## renew the lock files from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  requirements/checkov.in --output-file requirements/checkov.txt
 
-reference-model: install-dev ## train, cross-validate and measure models/reference (over an hour on 2 cores)
+reference-model: install-dev ## train, cross-validate and measure models/reference (some 13 hours on 2 cores)
 	$(BIN)/hilum train --data $(DATA)/chest-ct-scan-images --also $(DATA)/iq-oth-nccd --ignore benign \
 	  --side 160 --epochs 240 --cross-validate 3 --out models/reference
 	$(BIN)/hilum evaluate --model models/reference --data $(DATA)/chest-ct-scan-images --split test
