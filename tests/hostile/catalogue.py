@@ -14,7 +14,8 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         f"H{row:02}": (_DECODE, "hostile/test_predict_hostile.py", "hostile/test_cli_hostile.py")
         for row in range(1, 30)
     },
-    **{f"H{row:02}": (_UPLOAD,) for row in range(30, 45)},
+    **{f"H{row:02}": (_UPLOAD,) for row in (*range(30, 43), 44)},
+    "H43": (_UPLOAD, _HTTP),
     **{f"H{row:02}": (_DECODE, _PREDICT) for row in (*range(45, 57), 59, 60, 64, 65)},
     "H57": ("hostile/test_canary.py::test_nothing_that_names_a_person_gets_through",),
     "H58": ("hostile/test_canary.py::test_pixels_that_show_text_are_not_kept",),

@@ -73,8 +73,13 @@ def _framing() -> tuple[HttpCase, ...]:
         kind = f"Content-Type: multipart/form-data; boundary={_BOUNDARY}"
         return lambda: request("/predict", kind, *headers, method="POST", body=body)
 
+    def five_gb() -> bytes:
+        kind = f"Content-Type: multipart/form-data; boundary={_BOUNDARY}"
+        return request("/upload-data", kind, "Content-Length: 5000000000", method="POST", body=part(b"PK\3\4")[:-2])
+
     whole = part(img.png()) + _END
     return (
+        HttpCase("H43", "5-gb-zip", five_gb, (413,), "body-too-large"),
         HttpCase("H66", "4-gb", post("Content-Length: 4294967296"), (413,), "body-too-large"),
         HttpCase("H66", "negative", post("Content-Length: -5"), (400,)),
         HttpCase("H66", "two-lengths", post("Content-Length: 5", "Content-Length: 6", body=b"123456"), (400,)),
