@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import BundleInvalid, NotAChestCt
 from hilum.imaging.histogram import percentiles_of
-from hilum.imaging.overview import HIGHEST, LOWEST, Overview, fitted, overview_of
 from hilum.imaging.phantoms import draw_phantom
 from hilum.inference.engines import open_session
 from hilum.inference.gate_manifest import CHEST, GateManifest
@@ -63,19 +63,10 @@ class Gate:
         self._chest = settings.kinds.index(CHEST)
         self._check_golden(graph.name)
 
-    def judge(self, pixels: NDArray[np.uint8] | NDArray[np.float32], *, overview: Overview | None = None) -> Verdict:
-        """Judges one decoded picture.
-
-        Args:
-            pixels: (H, W) grey values on the 0..255 scale.
-            overview: of `pixels`, where the caller has it already.
-        """
+    def judge(self, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Verdict:
+        """Judges one decoded picture: (H, W) grey values on the 0..255 scale."""
         settings = self.settings
-        if settings.sees_overview:
-            picture = overview_picture(overview or overview_of(pixels), settings.side)
-        else:
-            picture = gate_picture(pixels, settings.side)
-        scores = self.scores(picture[np.newaxis])[0].tolist()
+        scores = self.scores(gate_picture(pixels, settings.side)[np.newaxis])[0].tolist()
         score = scores[self._chest]
         kind = settings.kinds[scores.index(max(scores))]
         scores[self._chest] = -1.0
@@ -88,18 +79,11 @@ class Gate:
             is_unusual=not is_refused and score < settings.unusual_below,
         )
 
-    def admit(
-        self,
-        pixels: NDArray[np.uint8] | NDArray[np.float32],
-        *,
-        overview: Overview | None = None,
-        refuses: bool = True,
-    ) -> tuple[str, ...]:
+    def admit(self, pixels: NDArray[np.uint8] | NDArray[np.float32], *, refuses: bool = True) -> tuple[str, ...]:
         """Lets a chest CT slice through.
 
         Args:
             pixels: (H, W) grey values on the 0..255 scale.
-            overview: of `pixels`, where the caller has it already.
             refuses: False lets everything through, with the warning.
 
         Returns:
@@ -108,7 +92,7 @@ class Gate:
         Raises:
             NotAChestCt: the picture is something else.
         """
-        verdict = self.judge(pixels, overview=overview)
+        verdict = self.judge(pixels)
         if verdict.is_refused and refuses:
             limit = self.settings.refuse_below
             raise NotAChestCt(
@@ -140,33 +124,21 @@ class Gate:
                 )
 
 
-def overview_picture(overview: Overview, side: int) -> NDArray[np.float32]:
-    """The whole picture as the gate sees it, made from its overview: reduced once more, centred on black, stretched.
-
-    Returns:
-        (side, side, 1) float32 in [0, 1].
-    """
-    return _on_black(fitted(overview.pixels, side), overview.low, overview.high, side)
-
-
 def gate_picture(pixels: NDArray[np.uint8] | NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """The whole picture as gates without `sees_overview` see it: reduced in one step, centred on black, stretched.
+    """The whole picture as the gate sees it: reduced, centred on black, grey values stretched to [0, 1].
 
     Args:
         pixels: (H, W) grey values on the 0..255 scale.
         side: of the square.
 
     Returns:
-        (side, side, 1) float32 in [0, 1].
+        (side, side, 1) float32.
     """
-    small = fitted(pixels, side)
-    return _on_black(small, *percentiles_of(small, LOWEST, HIGHEST), side)
-
-
-def _on_black(
-    small: NDArray[np.uint8] | NDArray[np.float32], low: float, high: float, side: int
-) -> NDArray[np.float32]:
-    down, across = small.shape
+    height, width = pixels.shape
+    scale = side / max(height, width)
+    across, down = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(pixels, (across, down), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    low, high = percentiles_of(small, 0.5, 99.5)
     gain = 1 / max(high - low, _MIN_SPAN)
     picture = np.zeros((side, side, 1), np.float32)
     top, left = (side - down) // 2, (side - across) // 2
