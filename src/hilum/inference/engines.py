@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -63,22 +64,48 @@ class OnnxEngine:
         return EngineOutput(*self._session.run(self._outputs, {self._input: batch}))
 
 
-def open_session(graph: Path, *, threads: int) -> onnxruntime.InferenceSession:
+def open_session(graph: Path, *, threads: int, one_at_a_time: bool = False) -> onnxruntime.InferenceSession:
     """Loads a graph on the CPU.
+
+    Args:
+        graph: an ONNX file.
+        threads: cores one call may use.
+        one_at_a_time: batches are of one, so that the shapes of a graph of one input are computed once and not in
+            each call.
 
     Raises:
         BundleInvalid: ONNX Runtime cannot load it, or it could do more than compute.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     try:
         data = graph.read_bytes()
     except OSError as error:
         raise BundleInvalid(f"{graph.name} cannot be read: {error.strerror}") from error
     check_graph(data, graph.name)
+    options = _options(threads)
     try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        batch = session.get_inputs()[0].shape[0]
+        if not one_at_a_time or not isinstance(batch, str):
+            return session
+        options.add_free_dimension_override_by_name(batch, 1)
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise BundleInvalid(f"{graph.name} is not a model ONNX Runtime can load: {error}") from error
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    _share_arena()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    return options
+
+
+@cache
+def _share_arena() -> None:
+    """Has all graphs of the process compute in the same memory: what the one has just left is still in the caches."""
+    arena, default = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    memory = onnxruntime.OrtMemoryInfo("Cpu", arena, 0, default)
+    onnxruntime.create_and_register_allocator(memory, None)

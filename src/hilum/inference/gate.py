@@ -50,7 +50,7 @@ class Gate:
         """Loads the graph.
 
         Args:
-            graph: an ONNX file, (N, side, side, 1) in [0, 1] -> `logits` (N, kinds).
+            graph: an ONNX file, (N, side, side, 1) in [0, 1] -> `logits` (N, kinds); run for one picture at a time.
             settings: the bundle's section `gate`.
             threads: cores one call may use.
 
@@ -58,7 +58,7 @@ class Gate:
             BundleInvalid: the file is no such graph, or does not judge its golden phantoms as when it was made.
         """
         self.settings = settings
-        self._session = open_session(graph, threads=threads)
+        self._session = open_session(graph, threads=threads, one_at_a_time=True)
         self._input = self._session.get_inputs()[0].name
         self._chest = settings.kinds.index(CHEST)
         self._check_golden(graph.name)
@@ -66,7 +66,7 @@ class Gate:
     def judge(self, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Verdict:
         """Judges one decoded picture: (H, W) grey values on the 0..255 scale."""
         settings = self.settings
-        scores = self.scores(gate_picture(pixels, settings.side)[np.newaxis])[0].tolist()
+        scores = self.scores(gate_picture(pixels, settings.side)).tolist()
         score = scores[self._chest]
         kind = settings.kinds[scores.index(max(scores))]
         scores[self._chest] = -1.0
@@ -106,10 +106,10 @@ class Gate:
             )
         return (UNUSUAL,) if verdict.is_unusual or verdict.is_refused else ()
 
-    def scores(self, pictures: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities (N, kinds) of pictures made by `gate_picture`, (N, side, side, 1)."""
-        (logits,) = self._session.run(["logits"], {self._input: pictures})
-        return softmax(logits)
+    def scores(self, picture: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (kinds,) of a picture made by `gate_picture`, (side, side, 1)."""
+        (logits,) = self._session.run(["logits"], {self._input: picture[np.newaxis]})
+        return np.asarray(softmax(logits)[0])
 
     def _check_golden(self, name: str) -> None:
         for golden in self.settings.golden:
