@@ -39,10 +39,10 @@ COPY src src
 COPY --from=assets /src/src/hilum/web/static/vendor src/hilum/web/static/vendor
 RUN /opt/hilum/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
-# Without what serving never opens: pip and the build backend, a second copy of ONNX Runtime for C programs and its tools
-# for conversion, codecs and fonts for formats we refuse, packages' tests, symbols for debuggers (not in *.libs, which
-# `strip` breaks), and compiled modules except those that serving loads. python-gdcm brings each library three times, as
-# a wheel cannot hold links.
+# Without what serving never opens: pip, the build backend and Pygments (by which rich colours source code, as nothing
+# does here), a second copy of ONNX Runtime for C programs and its tools for conversion, codecs and fonts for formats we
+# refuse, packages' tests, symbols for debuggers (not in *.libs, which `strip` breaks), and compiled modules except those
+# that serving loads. python-gdcm brings each library three times, as a wheel cannot hold links.
 FROM build AS build-serve
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*

@@ -4,7 +4,7 @@ set -eu
 environment=$1
 packages=$(echo "$environment"/lib/python3*/site-packages)
 
-"$environment/bin/pip" uninstall --quiet --yes hatchling editables trove-classifiers tomlkit pathspec pluggy pip
+"$environment/bin/pip" uninstall --quiet --yes hatchling editables trove-classifiers tomlkit pathspec pluggy pygments pip
 rm -rf "$packages"/setuptools* "$packages"/pkg_resources "$packages"/cv2/data/*.xml
 rm -f "$packages"/onnxruntime/capi/libonnxruntime.so.*
 rm -rf "$packages"/onnxruntime/transformers "$packages"/onnxruntime/tools "$packages"/onnxruntime/quantization
