@@ -105,7 +105,7 @@ def test_one_class_whose_images_lie_in_subfolders(client: TestClient) -> None:
 
 def test_new_classes_only_where_they_are_meant(client: TestClient) -> None:
     assert statuses(send(client, drawn_png(1), label="hamartoma")) == [("quarantined", "label-unknown")]
-    assert statuses(send(client, drawn_png(2), label="hamartoma", new_classes="true")) == [("accepted", None)]
+    assert statuses(send(client, drawn_png(2), label="hamartoma", new_classes="True")) == [("accepted", None)]
 
 
 def test_the_served_gate_is_asked(tiny_bundle: Path, datasets: Datasets, tmp_path: Path) -> None:
@@ -124,6 +124,7 @@ def test_the_served_gate_is_asked(tiny_bundle: Path, datasets: Datasets, tmp_pat
         ({"label": "???"}, 422, "label-invalid"),
         ({"label": "normal", "url": "http://169.254.169.254/"}, 422, "request-invalid"),
         ({"label": "normal", "new_classes": "perhaps"}, 422, "request-invalid"),
+        ({"label": "normal", "new_classes": "1"}, 422, "request-invalid"),
         ({"label": "normal", "group": "x" * 101}, 422, "request-invalid"),
         ({"label": "normal\r\nX-Evil: 1"}, 422, "request-invalid"),
         ({"label": "x" * 2000}, 400, "multipart-limits"),
@@ -145,6 +146,8 @@ def test_bodies_that_cannot_be_taken(client: TestClient) -> None:
     assert posted(label + part(b"text", name="files", filename=None) + END) == "file-missing"
     assert posted(label + part(drawn_png(1), name="files")) == "multipart-malformed"
     assert posted(label + label + part(drawn_png(1), name="files") + END) == "request-invalid"
+    beside = part(drawn_png(2), name="file")
+    assert posted(label + part(drawn_png(1), name="files") + beside + END) == "request-invalid"
     assert client.post("/upload-data", json={}).json()["code"] == "not-multipart"
 
 

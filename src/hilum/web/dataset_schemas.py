@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from hilum.web.values import LeftOut
+from hilum.web.values import Flag, LeftOut
 
 _Text = StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", strip_whitespace=True)
 
@@ -19,7 +19,7 @@ class UploadForm(BaseModel):
 
     label: Annotated[str, _Text] | LeftOut = Field(default=None, description="the class of every file")
     group: Annotated[str, _Text] | LeftOut = Field(default=None, description="the patient or series of every file")
-    new_classes: bool = Field(default=False, description="take classes that nobody knows yet")
+    new_classes: Flag = Field(default=False, description="take classes that nobody knows yet")
 
 
 class UploadItem(BaseModel):

@@ -145,8 +145,8 @@ class _FormCollector(FileCollector):
                 raise RequestInvalid("a field of the form is there twice")
             self.fields[part.name] = b"".join(part.chunks).decode("utf-8", "replace")
             return
-        if part.name != _FIELD:
-            return
+        if part.name != _FIELD:  # nothing that was sent to be kept is dropped without a word
+            raise RequestInvalid(f"send every file in a part named {_FIELD}")
         self._n_files += 1
         if self._n_files > self._most:
             raise TooManyFiles(f"send at most {self._most} files at a time", limit=self._most, actual=self._n_files)

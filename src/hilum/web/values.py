@@ -35,3 +35,13 @@ Moment = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}),
 ]
 """A date and time, or a date for its first moment. Pydantic alone would take "1" for a second after 1970 began."""
+
+
+def _true_or_false(value: Any) -> Any:
+    if isinstance(value, str) and value.lower() not in {"true", "false"}:
+        raise ValueError("true or false")
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_true_or_false)]
+"""Of a form, true or false and no other word; pydantic alone would take "1", "on" and "y" too."""
