@@ -34,6 +34,7 @@ _FIELDS = (
     "model_version",
     "trace_id",
     "reason",
+    "count",
 )
 
 

@@ -106,18 +106,34 @@ def test_a_body_that_is_too_large_is_left(full: PredictionService, length: bytes
     assert asked <= most
 
 
-def test_a_refusal_is_counted_and_logged(full: PredictionService, caplog: pytest.LogCaptureFixture) -> None:
+def test_refusals_are_counted_one_by_one_and_logged_together(
+    full: PredictionService, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "_TELL_S", 0.05)
     caplog.set_level(logging.INFO, "hilum.access")
     instruments = Instruments()
-    _, body = _refused(full, _nothing_more, instruments=instruments)
+
+    async def app(*_: object) -> None:
+        pytest.fail("it was let through")
+
+    async def ask(guard: AdmissionGuard, times: int) -> None:
+        async def ignore(_: Message) -> None: ...
+
+        for _ in range(times):
+            scope = {"type": "http", "method": "POST", "path": "/predict", "headers": []}
+            await guard(scope, lambda: _nothing_more([]), ignore)
+
+    async def ask_and_wait() -> None:
+        guard = AdmissionGuard(app, full, instruments)
+        await ask(guard, 5)
+        await asyncio.sleep(0.5)
+        await ask(guard, 1)  # after a quiet moment, at once again
+
+    asyncio.run(ask_and_wait())
     labels = {"method": "POST", "route": "/predict", "status": "503"}
-    assert instruments.registry.get_sample_value("http_requests_total", labels) == 1
-    (record,) = caplog.records
-    assert (record.request_id, record.status, record.code) == (  # type: ignore[attr-defined]
-        json.loads(body["body"])["instance"],
-        503,
-        "overloaded",
-    )
+    assert instruments.registry.get_sample_value("http_requests_total", labels) == 6
+    told = [(record.count, record.status, record.code) for record in caplog.records]  # type: ignore[attr-defined]
+    assert told == [(1, 503, "overloaded"), (4, 503, "overloaded"), (1, 503, "overloaded")]
 
 
 @pytest.mark.parametrize(("origin", "is_told"), [(_VIEWER, True), ("https://evil.example", False)])

@@ -26,6 +26,7 @@ _GUARDED = "/predict"
 _OWN = {"instance", "actual"}
 """What a refusal tells that others of the same words do not."""
 
+_TELL_S = 1.0
 _DRAIN_S = 1.0
 _DRAIN_BYTES = 25_000_000
 """A body that has not come so long after the answer, or is larger, is left unread, and the connection ends."""
@@ -63,6 +64,8 @@ class AdmissionGuard:
         self._count = instruments.requests.labels("POST", _GUARDED, str(Overloaded.status)).inc
         self._observe = instruments.request_seconds.labels(_GUARDED).observe
         self._documents: dict[str, str] = {}
+        self._untold = 0
+        self._is_telling = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuses, or hands on."""
@@ -91,8 +94,21 @@ class AdmissionGuard:
         seconds = time.perf_counter() - started_at
         self._count()
         self._observe(seconds)
-        fields = {"method": "POST", "route": _GUARDED, "status": error.status, "code": error.code}
-        log.info("request", extra={"request_id": request_id, **fields, "latency_ms": round(seconds * 1000, 2)})
+        self._untold += 1
+        if not self._is_telling:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Logs how many were refused: the first at once, then those of each second together.
+
+        A line for each would cost a fifth of the refusal, and bury the log when it is needed most.
+        """
+        count, self._untold = self._untold, 0
+        self._is_telling = count > 0
+        if count:
+            fields = {"method": "POST", "route": _GUARDED, "status": Overloaded.status, "code": Overloaded.code}
+            log.warning("requests refused", extra={**fields, "count": count})
+            asyncio.get_running_loop().call_later(_TELL_S, self._tell)
 
     def _document(self, error: Overloaded, request_id: str) -> bytes:
         """The problem document. What two refusals of the same words share is turned into JSON once."""

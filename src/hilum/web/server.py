@@ -79,7 +79,7 @@ def serve(settings: Settings) -> None:
         websockets=False,
         backlog=1024,
         backpressure=_IN_FLIGHT,
-        http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=64 * 1024),
+        http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=160 * 1024),
         workers_kill_timeout=_DRAIN_S,
         respawn_failed_workers=True,
         respawn_interval=_RESPAWN_S,
