@@ -21,7 +21,7 @@ from hilum.errors import BlobStoreUnavailable, BlobStoreUnsupported, BundleInval
 from hilum.services.keys import Role, create_key, revoke_key
 from hilum.services.state import StatePlaces, can_let_in_anyone, prepare
 from hilum.settings import Settings
-from hilum.web.addresses import check_port_is_free, is_loopback
+from hilum.web.addresses import check_port_is_free, is_loopback, room_for_connections
 from hilum.web.server import keys_are_required, serve, state_places
 from server_process import running_server
 
@@ -154,3 +154,26 @@ def test_every_setting_is_documented() -> None:
     for name, field in Settings.model_fields.items():
         assert f"`HILUM_{name.upper()}`" in documented
         assert field.description
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "room", "raised"),
+    [
+        (1024, 4096, 2048, 2304),
+        (1024, 1024, 768, 1024),
+        (256, 256, 64, 256),
+        (20_000, 20_000, 2048, None),
+        (1024, -1, 2048, 2304),
+        (-1, -1, 2048, None),
+    ],
+)
+def test_connections_are_as_many_as_the_system_allows_files(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, room: int, raised: int | None
+) -> None:
+    resource = pytest.importorskip("resource")
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "RLIM_INFINITY", -1)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    assert room_for_connections() == room
+    assert asked == ([] if raised is None else [(raised, hard)])

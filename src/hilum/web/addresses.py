@@ -1,11 +1,16 @@
-"""Where a server listens: who can reach it, and whether the port is free. Knows no application."""
+"""Where a server listens: who reaches it, whether the port is free, how many connections. Knows no application."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 
 from hilum.errors import SettingsRefused
+
+_CONNECTIONS, _OTHER_FILES = 2048, 256
+"""Connections one process takes at once, and what else it has open. Those that say nothing end after 10 seconds, and a
+thousand of them must not keep a probe from being answered."""
 
 
 def is_loopback(host: str) -> bool:
@@ -33,3 +38,17 @@ def check_port_is_free(host: str, port: int) -> None:
             raise SettingsRefused(
                 f"cannot listen on {host}:{port} ({reason}); choose another with HILUM_PORT or --port"
             ) from error
+
+
+def room_for_connections() -> int:
+    """How many connections the system lets this process and those it starts have open, once they may have more."""
+    if sys.platform == "win32":
+        return _CONNECTIONS
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return _CONNECTIONS if soft == resource.RLIM_INFINITY else max(64, min(_CONNECTIONS, soft - _OTHER_FILES))

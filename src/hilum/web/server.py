@@ -19,7 +19,7 @@ from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.logs import configure, log_config
 from hilum.services.reference import reference_bundle
 from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare, prepare_new
-from hilum.web.addresses import check_port_is_free, is_loopback
+from hilum.web.addresses import check_port_is_free, is_loopback, room_for_connections
 from hilum.web.memory import give_large_blocks_back, leave_out_of_collections
 from hilum.web.parent import end_with_parent
 
@@ -45,9 +45,6 @@ _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _DRAIN_S = 30
 _RESPAWN_S = 1.0
 """A process that serves and dies, of a codec or for want of memory, is followed by another."""
-
-_IN_FLIGHT = 512
-"""Requests one process takes at once, most of them waiting for their bodies or in line."""
 
 
 def serve(settings: Settings) -> None:
@@ -78,8 +75,8 @@ def serve(settings: Settings) -> None:
         http=HTTPModes.http1,
         websockets=False,
         backlog=1024,
-        backpressure=_IN_FLIGHT,
-        http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=160 * 1024),
+        backpressure=room_for_connections(),
+        http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=64 * 1024),
         workers_kill_timeout=_DRAIN_S,
         respawn_failed_workers=True,
         respawn_interval=_RESPAWN_S,
