@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -101,6 +102,41 @@ def test_lines_of_requests_are_written_together_in_order(monkeypatch: pytest.Mon
     while "more" not in stream.getvalue() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert stream.getvalue().endswith("and one more\n")
+
+
+class _Stuck(io.StringIO):
+    """A stream that nobody reads until `is_read` is set."""
+
+    is_read = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.is_read.wait(30)
+        return super().write(text)
+
+
+def test_a_log_that_nobody_reads_holds_one_thread_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_GATHER_S", 0.01)
+    stream = _Stuck()
+    handler, log = GatheringHandler(stream), logging.Logger("stuck", logging.INFO)
+    log.addHandler(handler)
+    before = threading.active_count()
+    for number in range(20):
+        log.info("request %d", number)
+        time.sleep(0.02)
+    assert threading.active_count() <= before + 1
+    _Stuck.is_read.set()
+    deadline = time.monotonic() + 10
+    while stream.getvalue().count("\n") < 20 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert stream.getvalue() == "".join(f"request {number}\n" for number in range(20))
+
+
+def test_more_than_may_wait_is_written_by_who_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_MOST_KEPT", 3)
+    log, stream = _gathering(monkeypatch, 60)
+    for number in range(4):
+        log.info("request %d", number)
+    assert stream.getvalue() == "request 0\nrequest 1\nrequest 2\n"
 
 
 def test_what_waits_is_written_when_the_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 import warnings
-from contextlib import nullcontext
+from collections import deque
 from datetime import UTC, datetime
 from multiprocessing.util import Finalize
 from types import TracebackType
@@ -22,7 +22,7 @@ from typing import Any, TextIO
 _RAISED = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 _LONGEST_LINE = 8000
-_GATHER_S = 0.1
+_GATHER_S, _MOST_KEPT = 0.1, 10_000
 _FIELDS = (
     "request_id",
     "method",
@@ -74,23 +74,42 @@ class GatheringHandler(logging.StreamHandler[TextIO]):
     def __init__(self, stream: TextIO) -> None:
         """Writes to `stream`."""
         super().__init__(stream)
-        self._records: list[logging.LogRecord] = []
+        self._records: deque[logging.LogRecord] = deque()
+        self._writing = threading.Lock()
+        self._is_due = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keeps the record, and has it written if it is the first of many."""
+        """Keeps the record, and has it written soon; where nobody reads what was written, the caller waits at last."""
         self._records.append(record)
-        if len(self._records) == 1:
-            later = threading.Timer(_GATHER_S, self.flush)
-            later.daemon = True
-            later.start()
+        if not self._is_due:
+            self._is_due = True
+            self._write_later()
+        elif len(self._records) >= _MOST_KEPT:
+            self.flush()
 
     def flush(self) -> None:
         """Writes what was kept. What is logged meanwhile does not wait."""
-        with self.lock or nullcontext():
-            records, self._records = self._records, []
-        if records:
-            self.stream.write("".join(self.format(record) + self.terminator for record in records))
-            self.stream.flush()
+        with self._writing:
+            lines = []
+            while self._records:
+                lines.append(self.format(self._records.popleft()) + self.terminator)
+            if lines:
+                self.stream.write("".join(lines))
+                self.stream.flush()
+
+    def _write_later(self) -> None:
+        later = threading.Timer(_GATHER_S, self._write)
+        later.daemon = True
+        later.start()
+
+    def _write(self) -> None:
+        try:
+            self.flush()
+        finally:
+            self._is_due = False
+            if self._records:  # came too late for this time, and found that it was still due
+                self._is_due = True
+                self._write_later()
 
 
 def configure(level: str) -> None:

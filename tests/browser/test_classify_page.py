@@ -49,6 +49,10 @@ def test_without_the_chart_library_the_figures_are_read_from_the_table(
     table = blank.locator("#probabilities").bounding_box()
     assert table is not None
     assert table["height"] > 60
+    told = "getComputedStyle(document.querySelector('.chart'), '::after').content"
+    assert "cannot be drawn" in blank.evaluate(told)
+    blank.set_viewport_size({"width": 360, "height": 800})
+    assert blank.evaluate(OVERFLOW) <= 0
 
 
 def test_the_slider_fades_the_heat_map_by_keyboard(page: Page, slice_png: bytes) -> None:

@@ -105,7 +105,8 @@ def test_one_class_whose_images_lie_in_subfolders(client: TestClient) -> None:
 
 def test_new_classes_only_where_they_are_meant(client: TestClient) -> None:
     assert statuses(send(client, drawn_png(1), label="hamartoma")) == [("quarantined", "label-unknown")]
-    assert statuses(send(client, drawn_png(2), label="hamartoma", new_classes="True")) == [("accepted", None)]
+    assert statuses(send(client, drawn_png(2), label="hamartoma", new_classes="true")) == [("accepted", None)]
+    assert statuses(send(client, drawn_png(3), label="granuloma", new_classes="True")) == [("accepted", None)]
 
 
 def test_the_served_gate_is_asked(tiny_bundle: Path, datasets: Datasets, tmp_path: Path) -> None:

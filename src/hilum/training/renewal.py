@@ -157,9 +157,8 @@ def _write(renewal: Renewal, learnt: Learnt, features: CorpusFeatures, head: Lin
         renewal.backbones[file].with_head(head, partial / file)
     parity = _parity(renewal, learnt, head, partial, files)
     records = tuple(item.record for item in learnt.corpus.slices)
-    known = KnownSlices(
-        records, features.sketches, are_named=False, statistics=features.statistics
-    )  # files are named by hash
+    # None is named: files are called by their hash.
+    known = KnownSlices(records, features.sketches, are_named=False, statistics=features.statistics)
     neighbours = neighbours_of(known, features.served if files[0] == INT8 else features.views[0])
     predicted = [learnt.corpus.class_names[int(best)] for best in exact.argmax(axis=1)]
     inputs = InputReference.of(features.statistics, predicted)

@@ -101,7 +101,7 @@ class AdmissionGuard:
     def _tell(self) -> None:
         """Logs how many were refused: the first at once, then those of each second together.
 
-        A line for each would cost a fifth of the refusal, and bury the log when it is needed most.
+        A line for each would make refusing dearer, and bury the log when it is needed most.
         """
         count, self._untold = self._untold, 0
         self._is_telling = count > 0

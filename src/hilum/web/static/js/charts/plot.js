@@ -24,7 +24,7 @@ export const axis = (more = {}) => {
   };
 };
 
-/** Draws `settings()` on `canvas`; what was drawn there before moves on to it. Without Chart.js, tables stand in. */
+/** Draws `settings()` on `canvas`; what was drawn there before moves on to it. Without Chart.js, the page says so. */
 export function plot(canvas, settings) {
   if (!window.Chart) {
     document.documentElement.classList.add("without-charts");
