@@ -17,6 +17,7 @@ local function read(path)
 end
 
 function init(args)
+  refused = 0
   local boundary = "hilum-bench-5d1f0c"
   local key = os.getenv("HILUM_BENCH_KEY") or ""
   requests = {}
@@ -37,12 +38,18 @@ function request()
   return requests[next_file]
 end
 
+function response(status)
+  if status == 503 then refused = refused + 1 end
+end
+
 function done(summary, latency, _)
   local errors = summary.errors
+  local all_refused = 0
+  for _, thread in ipairs(threads) do all_refused = all_refused + thread:get("refused") end
   io.write(string.format(
     '\nJSON {"requests": %d, "duration_us": %d, "bytes": %d, "p50_us": %d, "p95_us": %d, "p99_us": %d, ' ..
-    '"max_us": %d, "errors": {"status": %d, "connect": %d, "read": %d, "write": %d, "timeout": %d}}\n',
+    '"max_us": %d, "refused": %d, "errors": {"status": %d, "connect": %d, "read": %d, "write": %d, "timeout": %d}}\n',
     summary.requests, summary.duration, summary.bytes,
-    latency:percentile(50), latency:percentile(95), latency:percentile(99), latency.max,
+    latency:percentile(50), latency:percentile(95), latency:percentile(99), latency.max, all_refused,
     errors.status, errors.connect, errors.read, errors.write, errors.timeout))
 end

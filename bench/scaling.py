@@ -3,7 +3,8 @@
     python -m bench.scaling
     python -m bench.scaling --parts sides --sides 256 512 1024 2048
 
-The cases of a part run in one program and take turns, so that a machine that slows down touches all alike.
+The cases of a part run in one program and take turns, so that a machine that slows down touches all alike. Answers 503,
+by which a server refuses what would wait too long, are counted apart from errors and are no part of requests a second.
 """
 
 from __future__ import annotations
@@ -62,12 +63,13 @@ class Case:
         """The medians of all rounds, and what memory is used now."""
         return {
             "name": self.name,
-            "requests_per_s": spread([load.requests_per_s for load in self.loads]),
+            "requests_per_s": spread([load.answered_per_s for load in self.loads]),
             "p50_ms": round(median(load.p50_ms for load in self.loads), 1),
             "p95_ms": round(median(load.p95_ms for load in self.loads), 1),
             "cpu_ms": round(median(self.cpu_ms), 2),
             "requests": sum(load.requests for load in self.loads),
-            "errors": sum(load.errors for load in self.loads),
+            "refused": sum(load.refused for load in self.loads),
+            "errors": sum(load.errors - load.refused for load in self.loads),
             "memory_mb": self.memory_mb(),
         }
 
@@ -76,7 +78,7 @@ _Part = Callable[[argparse.Namespace, ExitStack], list[Case]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures the parts, prints the table and writes the JSON; 1 where a request got another answer than 200."""
+    """Measures the parts, prints the table, writes the JSON; 1 where a request got another answer than 200 or 503."""
     options = _parser().parse_args(arguments)
     wrk.check_installed()
     about = machine.description()
@@ -173,12 +175,13 @@ def _table(results: dict[str, Any]) -> str:
         (
             part, case["name"], case["requests_per_s"]["median"],
             f"{case['requests_per_s']['min']} to {case['requests_per_s']['max']}", case["p50_ms"], case["p95_ms"],
-            case["cpu_ms"], case["memory_mb"]["rss"], case["memory_mb"]["pss"], case["requests"], case["errors"],
+            case["cpu_ms"], case["memory_mb"]["rss"], case["memory_mb"]["pss"], case["requests"],
+            case["refused"], case["errors"],
         )
         for part, cases in results.items()
         for case in cases
     ]  # fmt: skip
-    header = ("", "case", "requests/s", "rounds", "p50 ms", "p95 ms", "cpu ms", "MB", "MB (pss)", "n", "errors")
+    header = ("", "case", "requests/s", "rounds", "p50 ms", "p95 ms", "cpu ms", "MB", "MB (pss)", "n", "503", "errors")
     return table(header, rows)
 
 

@@ -23,6 +23,7 @@ class Load:
         p50_ms, p95_ms, p99_ms, max_ms: from sending a request to its whole answer.
         requests: answers of any status.
         errors: not 200, and failures to connect, read, write or in time.
+        refused: those of the errors that were answered 503, as a server does that has more to do than it can.
     """
 
     requests_per_s: float
@@ -32,6 +33,12 @@ class Load:
     max_ms: float
     requests: int
     errors: int
+    refused: int = 0
+
+    @property
+    def answered_per_s(self) -> float:
+        """Answers of any status but 503, a second."""
+        return self.requests_per_s * (1 - self.refused / max(self.requests, 1))
 
 
 def check_installed() -> None:
@@ -79,4 +86,5 @@ def parse(output: str) -> Load:
         max_ms=found["max_us"] / 1000,
         requests=found["requests"],
         errors=sum(found["errors"].values()),
+        refused=found["refused"],
     )

@@ -65,9 +65,10 @@ def test_wrk_output_is_read() -> None:
 Requests/sec:    204.00
 
 JSON {"requests": 2040, "duration_us": 10000000, "bytes": 2060000, "p50_us": 18500, "p95_us": 31000, \
-"p99_us": 40250, "max_us": 55000, "errors": {"status": 1, "connect": 0, "read": 2, "write": 0, "timeout": 3}}
+"p99_us": 40250, "max_us": 55000, "refused": 1, \
+"errors": {"status": 1, "connect": 0, "read": 2, "write": 0, "timeout": 3}}
 """
-    assert parse(output) == Load(204.0, 18.5, 31.0, 40.25, 55.0, 2040, 6)
+    assert parse(output) == Load(204.0, 18.5, 31.0, 40.25, 55.0, 2040, 6, refused=1)
     with pytest.raises(ValueError, match="no figures: unable to connect"):
         parse("unable to connect")
 
