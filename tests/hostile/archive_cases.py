@@ -199,7 +199,9 @@ ARCHIVE_CASES: tuple[ArchiveCase, ...] = (
     _refused("H41", "two-ends", _two_ends, "archive-corrupt"),
     _refused("H41", "multi-disk", lambda: patch(one(), b"PK\5\6", 4, struct.pack("<H", 1)), "archive-corrupt"),
     _refused("H41", "prepended", lambda: b"PK\3\4 and other data" + one(), "archive-corrupt"),
-    _refused("H41", "prepended-script", lambda: b"#!/bin/sh\n" + one(), "unsupported-media-type", 415),
+    _refused("H41", "prepended-script", lambda: b"#!/bin/sh\n" + one(), "archive-corrupt"),
+    _refused("H41", "prepended-exe", lambda: b"MZ" + bytes(200) + one(), "archive-corrupt"),
+    _refused("H41", "prepended-html", lambda: b"<script>alert(1)</script>" + one(), "archive-corrupt"),
     _refused("H41", "zip64-lies", _zip64_lie, "archive-corrupt"),
     _taken("H41", "comment-64k", lambda: pack(("normal/a.png", drawn_png(1)), comment=b"c" * 65_535), "accepted"),
     _refused(

@@ -59,6 +59,13 @@ def json_body(body: bytes) -> bytes:
     return request(target, "Content-Type: application/json", length, method="POST", body=body)
 
 
+def in_chunks(*pieces: bytes) -> bytes:
+    """A multipart request whose length is not said."""
+    body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    kind = f"Content-Type: multipart/form-data; boundary={_BOUNDARY}"
+    return request("/predict", kind, "Transfer-Encoding: chunked", method="POST", body=body + b"0\r\n\r\n")
+
+
 def _chunked(size: int) -> bytes:
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
     head = part(b"")[:-2]
@@ -122,16 +129,42 @@ def _multipart() -> tuple[HttpCase, ...]:
         answer("H73", "long-boundary", lambda: upload(part(img.png()), boundary="b" * 71), malformed),
         answer("H73", "other-boundary", lambda: upload(part(img.png()), boundary="other"), malformed),
         answer("H73", "no-end", lambda: upload(part(img.png()), end=b""), malformed),
+        answer("H73", "boundary-twice", lambda: upload(part(img.png()), boundary="b0undary; boundary=b"), malformed),
+        answer("H73", "boundary-odd", lambda: upload(part(img.png()), boundary="b0und@ary"), malformed),
+        HttpCase("H73", "boundary-1-mb", lambda: upload(part(img.png()), boundary="b" * 1_000_000), (400, 431)),
+        answer("H73", "two-content-types", lambda: upload(part(img.png()),
+                headers=("Content-Type: multipart/form-data; boundary=other",)), malformed),
         answer("H73", "preamble", lambda: upload(b"p" * 1_000_000, part(img.png())), malformed),
-        answer("H73", "filename-star", lambda: upload(part(img.png(),
-                "form-data; name=\"file\"; filename*=UTF-8''a%2fb.png")), missing, 422),
-        HttpCase("H73", "filename-twice", lambda: upload(part(img.png(),
-                "form-data; name=\"file\"; filename=\"a.png\"; filename*=UTF-8''..%2fa.exe")), (200,)),
-        HttpCase("H73", "epilogue", lambda: upload(part(img.png()), end=_END + b"e" * 1_000_000), (200,)),
+        answer("H73", "preamble-behind-empty-line", lambda: upload(b"\r\npreamble ", part(img.png())), malformed),
+        answer("H73", "preamble-50mb", lambda: upload(b"p" * 50_000_000, part(img.png())), "body-too-large", 413),
+        answer("H73", "preamble-50mb-chunked", lambda: in_chunks(b"p" * 50_000_000, part(img.png()), _END), malformed),
+        answer("H73", "epilogue", lambda: upload(part(img.png()), end=_END + b"e" * 1_000_000), malformed),
+        answer("H73", "epilogue-of-one-byte", lambda: upload(part(img.png()), end=_END + b"e"), malformed),
+        answer("H73", "second-form", lambda: upload(part(img.png()), end=_END + part(b"x") + _END), malformed),
         answer("H73", "epilogue-50mb", lambda: upload(part(img.png()), end=_END + b"e" * 50_000_000),
                 "body-too-large", 413),
+        answer("H73", "epilogue-50mb-chunked", lambda: in_chunks(part(img.png()), _END, b"e" * 50_000_000), malformed),
+        HttpCase("H73", "empty-lines-around", lambda: upload(b"\r\n", part(img.png()), end=_END + b"\r\n"), (200,)),
+        answer("H73", "filename-star", lambda: upload(part(img.png(),
+                "form-data; name=\"file\"; filename*=UTF-8''a%2fb.png")), malformed),
+        answer("H73", "filename-and-star", lambda: upload(part(img.png(),
+                "form-data; name=\"file\"; filename=\"a.png\"; filename*=UTF-8''..%2fa.exe")), malformed),
+        answer("H73", "filename-twice", lambda: upload(part(img.png(),
+                'form-data; name="file"; filename="a.png"; filename="b.exe"')), malformed),
+        answer("H73", "name-twice", lambda: upload(part(img.png(),
+                'form-data; name="x"; name="file"; filename="a.png"')), malformed),
+        answer("H73", "disposition-twice", lambda: upload(part(img.png(),
+                extra='Content-Disposition: form-data; name="x"\r\n')), malformed),
+        answer("H73", "no-disposition", lambda: upload(b"--b0undary\r\nContent-Type: image/png\r\n\r\nx\r\n",
+                part(img.png())), malformed),
+        answer("H73", "attachment", lambda: upload(part(img.png(),
+                'attachment; name="file"; filename="a.png"')), malformed),
         answer("H73", "crlf-in-filename", lambda: upload(part(img.png(),
-                'form-data; name="file"; filename="a\r\nX-Injected: 1\r\n\r\nb.png"')), "unsupported-media-type", 415),
+                'form-data; name="file"; filename="a\r\nX-Injected: 1\r\n\r\nb.png"')), malformed),
+        answer("H73", "lf-in-filename", lambda: upload(part(img.png(),
+                'form-data; name="file"; filename="a\nX-Injected: 1"')), malformed),
+        answer("H73", "quote-left-open", lambda: upload(part(img.png(),
+                'form-data; name="file"; filename="a.png')), malformed),
         answer("H74", "no-file", lambda: upload(part(b"x", text)), missing, 422),
         answer("H74", "two-files", lambda: upload(part(img.png()), part(img.png())), "too-many-files", 422),
         answer("H74", "wrong-field", lambda: upload(part(img.png(), 'form-data; name="image"; filename="a.png"')),

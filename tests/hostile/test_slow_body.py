@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from hilum.web.refusals import UploadTimeout
-from hilum.web.uploads import UploadLimits, UploadReader
+from hilum.web.upload_limits import UploadLimits
+from hilum.web.uploads import UploadReader
 
 _LIMITS = UploadLimits(grace_s=0.2, bytes_per_s=10_000)
 

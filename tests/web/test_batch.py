@@ -17,7 +17,7 @@ from web_serving import HeldPredictor, open_history, serving, tiny_service
 from hilum.services.model import ServedModel, load_model
 from hilum.services.prediction import PredictionService
 from hilum.services.workers import Workers
-from hilum.web.uploads import UploadLimits
+from hilum.web.upload_limits import UploadLimits
 
 
 @pytest.fixture

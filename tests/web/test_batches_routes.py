@@ -25,7 +25,7 @@ from hilum.services.batches import Batches
 from hilum.storage.blobs import Blobs, folder_url, open_blobs
 from hilum.storage.database import Database
 from hilum.web.app import create_app
-from hilum.web.uploads import UploadLimits
+from hilum.web.upload_limits import UploadLimits
 from zip_files import pack
 
 

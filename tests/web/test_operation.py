@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi.openapi.utils import get_openapi
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from web_serving import HeldPredictor, serving
@@ -238,6 +241,23 @@ def test_every_route_is_documented(client: TestClient) -> None:
     refused = schema["paths"]["/predict"]["post"]["responses"]["413"]
     assert "image-too-large" in refused["description"]
     assert "application/problem+json" in refused["content"]
+
+
+def test_the_schema_is_made_once_and_beside_the_event_loop(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_beside: list[bool] = []
+
+    def make(**settings: Any) -> dict[str, Any]:
+        made_beside.append(asyncio._get_running_loop() is None)
+        return get_openapi(**settings)
+
+    monkeypatch.setattr("fastapi.applications.get_openapi", make)
+    monkeypatch.setattr(client.app, "openapi_schema", None)
+    client.app.state.description.cache_clear()  # type: ignore[attr-defined]
+    first, again = client.get("/openapi.json"), client.get("/openapi.json")
+    assert first.content == again.content
+    assert first.headers["content-type"] == "application/json"
+    assert client.head("/openapi.json").headers["content-length"] == str(len(first.content))
+    assert made_beside == [True]
 
 
 def test_every_route_is_in_the_api_document() -> None:

@@ -15,7 +15,7 @@ from web_serving import END, MULTIPART, HeldPredictor, part, serving, tiny_servi
 from hilum.services.model import ServedModel, load_model
 from hilum.services.prediction import PredictionService
 from hilum.services.workers import Workers
-from hilum.web.uploads import UploadLimits
+from hilum.web.upload_limits import UploadLimits
 
 CLASS_NAMES = {"adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma"}
 

@@ -17,7 +17,7 @@ from web_serving import END, MULTIPART, part, serving, tiny_service
 from gated_bundle import gated_copy
 from hilum.services.dataset_desk import DatasetDesk
 from hilum.services.datasets import Datasets
-from hilum.web.uploads import UploadLimits
+from hilum.web.upload_limits import UploadLimits
 from labelled_samples import copies_of, drawn_png, encoded, incoming, opened_datasets
 from zip_files import pack
 

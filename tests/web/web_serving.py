@@ -20,7 +20,7 @@ from hilum.storage.blobs import folder_url, open_blobs
 from hilum.storage.database import Database
 from hilum.storage.schema import upgrade
 from hilum.web.app import create_app
-from hilum.web.uploads import UploadLimits
+from hilum.web.upload_limits import UploadLimits
 
 HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 BOUNDARY = b"b0undary"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hilum.dataset.layout import is_junk
-from hilum.dataset.zip_structure import ArchiveLimits, open_checked
+from hilum.dataset.zip_structure import ArchiveLimits, is_archive, open_checked
 from hilum.errors import (
     ArchiveCorrupt,
     ArchiveNested,
@@ -25,7 +25,7 @@ from hilum.errors import (
     DatasetInvalid,
 )
 
-__all__ = ["ArchiveLimits", "ArchiveMember", "extract_archive", "member_names", "read_members"]
+__all__ = ["ArchiveLimits", "ArchiveMember", "extract_archive", "is_archive", "member_names", "read_members"]
 
 _CHUNK = 256 * 1024
 _RATIO_FROM = 10_000_000

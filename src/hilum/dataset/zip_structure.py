@@ -22,13 +22,17 @@ from hilum.errors import (
     ArchiveUnsupportedMethod,
     UnsupportedMediaType,
 )
+from hilum.imaging.formats import recognise
 
 _END = struct.Struct("<4s4H2LH")  # 4.3.16, end of central directory record
 _END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
 _LOCATOR64 = struct.Struct("<4sLQL")  # 4.3.15
 _LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7, local file header
+_STARTS = (b"PK\3\4", b"PK\5\6")
 _MAX_COMMENT = 0xFFFF
 _DIRECTORY_BYTES_PER_MEMBER = 256
+_HEAD_BYTES = 132
+"""So many first bytes tell a format."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,22 @@ class _End:
     members: int
     directory_bytes: int
     directory_offset: int
+
+
+def is_archive(file: BinaryIO) -> bool:
+    """Whether a file means to be a zip: it begins as one, or begins as no image and ends as one.
+
+    Zip readers look from the end, so a script with a zip behind it is a zip to them. An image with one is an image.
+    """
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    if head.startswith(_STARTS):
+        return True
+    try:
+        recognise(head)
+    except UnsupportedMediaType:
+        return bool(_ends_that_fit(_tail_of(file)[1]))
+    return False
 
 
 def open_checked(file: BinaryIO, limits: ArchiveLimits) -> zipfile.ZipFile:
@@ -93,10 +113,7 @@ def open_checked(file: BinaryIO, limits: ArchiveLimits) -> zipfile.ZipFile:
 def _read_end(file: BinaryIO) -> _End:
     file.seek(0)
     magic = file.read(4)
-    size = file.seek(0, 2)
-    tail_start = max(0, size - _END.size - _MAX_COMMENT)
-    file.seek(tail_start)
-    tail = file.read()
+    tail_start, tail = _tail_of(file)
     ends = _ends_that_fit(tail)
     if not magic.startswith(b"PK"):
         if ends:
@@ -114,6 +131,13 @@ def _read_end(file: BinaryIO) -> _End:
     if end.directory_offset + end.directory_bytes != end.position:
         raise ArchiveCorrupt("The archive's directory does not end where its end record begins.")
     return end
+
+
+def _tail_of(file: BinaryIO) -> tuple[int, bytes]:
+    """Where an end record may begin at the earliest, and the bytes from there on."""
+    start = max(0, file.seek(0, 2) - _END.size - _MAX_COMMENT)
+    file.seek(start)
+    return start, file.read()
 
 
 def _ends_that_fit(tail: bytes) -> list[int]:

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from hilum.dataset.archive import ArchiveLimits, read_members
+from hilum.dataset.archive import ArchiveLimits, is_archive, read_members
 from hilum.errors import ArchiveNested, ArchiveNoUsableImages, ArchiveTooManyFiles, Overloaded
 
-_ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
 _MEMBERS_PER_FILE = 3
 """A zip also lists folders and what operating systems leave behind."""
 
@@ -87,7 +86,7 @@ def members_of(files: Sequence[BatchFile], limits: BatchLimits) -> Iterator[Batc
     """
     count = 0
     for file in files:
-        is_zip = file.data.startswith(_ZIP_STARTS)
+        is_zip = is_archive(io.BytesIO(file.data))
         for one in _members(file.data, limits) if is_zip else (file,):
             count += 1
             if count > limits.files:

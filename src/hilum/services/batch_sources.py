@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from hilum.dataset.archive import ArchiveLimits, read_members
+from hilum.dataset.archive import ArchiveLimits, is_archive, read_members
 from hilum.dataset.layout import is_junk
 from hilum.errors import ArchiveNested, ArchiveTooManyFiles, DatasetNotFound
 from hilum.services.batch_rules import LOCAL_CAPS, BatchCaps, KeptImage, NewImage
 from hilum.services.incoming_upload import UploadedPart
 
-_ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
 _MEMBERS_PER_FILE = 3
 """A zip also lists folders and what operating systems leave behind."""
 
@@ -87,7 +86,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 def _read(path: Path) -> Iterator[tuple[str, NewImage]]:
     try:
         with path.open("rb") as file:
-            if file.read(4) in _ZIP_STARTS:
+            if is_archive(file):
                 for member in read_members(file, _archive_limits(LOCAL_CAPS)):
                     yield member.name, NewImage(member.data, member.name)
                 return
@@ -113,7 +112,7 @@ def _listed(path: Path) -> Iterator[Located]:
 def _unpacked(parts: Sequence[UploadedPart], caps: BatchCaps) -> Iterator[NewImage]:
     for part in parts:
         with part.open() as file:
-            if file.read(4) not in _ZIP_STARTS:
+            if not is_archive(file):
                 file.seek(0)
                 yield NewImage(file.read(caps.file_bytes + 1))
                 continue

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from hilum.dataset.archive import ArchiveLimits, member_names, read_members
+from hilum.dataset.archive import ArchiveLimits, is_archive, member_names, read_members
 from hilum.dataset.class_names import normalise_class_name
 from hilum.dataset.member_layout import MemberLabel, label_members
 from hilum.errors import ArchiveNested, ArchiveNoUsableImages, ArchiveTooManyFiles, DatasetInvalid, LabelInvalid
@@ -14,7 +14,6 @@ from hilum.imaging.formats import recognise
 from hilum.services.image_reading import IncomingFile
 
 _HEAD_BYTES = 132
-_ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
 _MEMBERS_PER_FILE = 3
 """A zip also lists folders and what operating systems leave behind."""
 
@@ -127,10 +126,10 @@ class UploadListing:
 
     def _listed(self, part: UploadedPart, known_classes: Collection[str]) -> _Source:
         with part.open() as file:
-            head = file.read(_HEAD_BYTES)
-            if not head.startswith(_ZIP_STARTS):
+            if not is_archive(file):
                 if self._label is None:
-                    recognise(head)  # another kind of archive is told so
+                    file.seek(0)
+                    recognise(file.read(_HEAD_BYTES))  # another kind of archive is told so
                     raise LabelInvalid("send `label`, the class of the files, or one zip with a folder a class")
                 return _Source(part, self.count, [MemberLabel(self._label)])
             names = member_names(file, self._archive_limits)

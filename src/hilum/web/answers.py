@@ -9,8 +9,8 @@ from hilum.services.audit_log import PREDICT, NewEvent
 from hilum.services.history import NewPrediction
 from hilum.services.prediction import Answer
 from hilum.web.dependencies import Context
+from hilum.web.multipart import UploadedFile
 from hilum.web.schemas import LookAlikeAnswer, PredictionAnswer
-from hilum.web.uploads import UploadedFile
 
 NOT_STORED, IMAGE_NOT_STORED = "history-unavailable", "image-not-stored"
 """Warnings of an answer that could not be kept, or not whole."""

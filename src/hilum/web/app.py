@@ -52,7 +52,8 @@ from hilum.web.routes import datasets as dataset_routes
 from hilum.web.routes import history as history_routes
 from hilum.web.routes import pages as page_routes
 from hilum.web.routes import training_runs as training_routes
-from hilum.web.uploads import UploadLimits, UploadReader
+from hilum.web.upload_limits import UploadLimits
+from hilum.web.uploads import UploadReader
 
 if TYPE_CHECKING:
     from hilum.web.tracing import Tracing
@@ -152,7 +153,7 @@ def create_app(
 
     app = _Application(
         title="hilum", version=version("hilum"), description=_DESCRIPTION, docs_url=None, redoc_url=None,
-        lifespan=lifespan, redirect_slashes=False, dependencies=[Depends(check_route)],
+        openapi_url=None, lifespan=lifespan, redirect_slashes=False, dependencies=[Depends(check_route)],
     )  # fmt: skip
     app.state.context = Context(
         service,

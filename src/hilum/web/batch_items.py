@@ -13,9 +13,9 @@ from hilum.services.batch import BatchFile
 from hilum.web.answers import answer_file
 from hilum.web.auth import actor_of
 from hilum.web.dependencies import Context
+from hilum.web.multipart import UploadedFile
 from hilum.web.problems import problem_document, request_id_of, sent_errors
 from hilum.web.schemas import BatchItem, ProblemAnswer
-from hilum.web.uploads import UploadedFile
 
 
 async def answer_item(context: Context, index: int, file: BatchFile, request: Request) -> BatchItem:

@@ -11,8 +11,10 @@ from typing import Any, BinaryIO, cast
 from starlette.requests import Request
 
 from hilum.services.incoming_upload import UploadedPart
+from hilum.web.multipart import FileCollector, Part, boundary_of
 from hilum.web.refusals import InsufficientStorage, MultipartLimits, RequestInvalid, TooManyFiles, TooManyUploads
-from hilum.web.uploads import FileCollector, Part, UploadLimits, UploadReader, boundary_of
+from hilum.web.upload_limits import UploadLimits
+from hilum.web.uploads import UploadReader
 
 _FIELD = "files"
 _LONGEST_FIELD = 1000

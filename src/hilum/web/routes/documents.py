@@ -24,6 +24,12 @@ async def docs(request: Request) -> Response:
     return templates.TemplateResponse(request, "docs.html", shown(request, "docs"))
 
 
+@router.api_route("/openapi.json", methods=["GET", "HEAD"], include_in_schema=False)
+def describe_api(request: Request) -> Response:
+    """The API in OpenAPI. On a thread, since FastAPI's own route makes it on the event loop and holds up everyone."""
+    return Response(request.app.state.description(), media_type="application/json")
+
+
 @router.get("/problems", tags=["problems"])
 async def list_problems() -> list[ProblemTypeAnswer]:
     """Lists every problem type an answer can carry."""
