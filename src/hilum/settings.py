@@ -30,7 +30,10 @@ class Settings(BaseSettings):
     shadow_share: float = Field(
         default=0.1, ge=0, le=1, description="of the requests that the challenger answers too, unseen; 0: none"
     )
-    threads: int = Field(default=0, ge=0, le=256, description="predictions computed at once; 0: one for each core")
+    processes: int = Field(default=1, ge=1, le=64, description="processes that serve the port together")
+    threads: int = Field(
+        default=0, ge=0, le=256, description="predictions a process computes at once; 0: one for each core it gets"
+    )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")
     isolation: Literal["codecs", "all", "none"] = Field(
         default="codecs", description="which images are decoded in a process that may be lost"

@@ -9,7 +9,11 @@ from typing import Any
 
 import yaml
 
+from hilum.errors import BundleInvalid
+from hilum.services.model import ServedModel
+from hilum.services.prediction import PredictionService
 from hilum.web.metrics import Instruments
+from hilum.web.standing import Standing
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = {"up", "process_cpu_seconds_total", "process_resident_memory_bytes"}
@@ -31,6 +35,10 @@ def _expressions() -> list[str]:
     return shown + [rule["expr"] for rule in _rules()]
 
 
+def _no_model() -> ServedModel:
+    raise BundleInvalid("there is none")
+
+
 def _labels() -> dict[str, set[str]]:
     """Names of every series, with the labels that ours have."""
     found: dict[str, set[str]] = {name: {"job", "instance"} for name in OTHERS}
@@ -40,6 +48,8 @@ def _labels() -> dict[str, set[str]]:
             endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(kind, ("",))
             labels = {"job", "instance", *instrument._labelnames}
             found |= {name + ending: labels | ({"le"} if ending == "_bucket" else set()) for ending in endings}
+    for family in Standing(PredictionService(_no_model)).collect():
+        found[family.name] = {"job", "instance", *family._labelnames}
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from hilum.services.registry import is_version
@@ -22,7 +23,7 @@ class LastServed:
         """Keeps which version serves; where that cannot be written, the next start only knows less."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft = self._file.with_suffix(".partial")
+            draft = self._file.with_suffix(f".{os.getpid()}")
             draft.write_text(version)
             draft.replace(self._file)
         except OSError as error:

@@ -63,6 +63,7 @@ class AdmissionGuard:
         self._origins = {origin.encode() for origin in allowed_origins}
         self._count = instruments.requests.labels("POST", _GUARDED, str(Overloaded.status)).inc
         self._observe = instruments.request_seconds.labels(_GUARDED).observe
+        self._waiting = instruments.waiting.set
         self._documents: dict[str, str] = {}
         self._untold = 0
         self._is_telling = False
@@ -76,6 +77,9 @@ class AdmissionGuard:
                 await self._refuse(error, scope, send)
                 await _drain(scope, receive)
                 return
+            await self._app(scope, receive, send)
+            self._waiting(self._service.workers.admitted)
+            return
         await self._app(scope, receive, send)
 
     async def _refuse(self, error: Overloaded, scope: Scope, send: Send) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -111,6 +112,7 @@ def create_app(
     upload_limits: UploadLimits | None = None,
     allowed_hosts: frozenset[str] = frozenset(),
     allowed_origins: frozenset[str] = frozenset(),
+    listens_once_loaded: bool = False,
 ) -> FastAPI:
     """Makes the application.
 
@@ -131,6 +133,8 @@ def create_app(
         upload_limits: caps on request bodies.
         allowed_hosts: host names answered to; empty for any.
         allowed_origins: web origins whose pages may use the API with a key; empty for none.
+        listens_once_loaded: takes no connection before the model is loaded, or has failed to; else it tells meanwhile
+            that it is not ready.
 
     Raises:
         RuntimeError: a route declares no role in `access_table`.
@@ -147,6 +151,8 @@ def create_app(
             when_stopping(retraining.end_streams)
         for part in parts:
             part.start()
+        if listens_once_loaded:
+            await asyncio.to_thread(service.loaded.wait)
         yield
         for part in parts:
             part.close()

@@ -21,7 +21,7 @@ from hilum.services.reference import reference_bundle
 from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare, prepare_new
 from hilum.web.addresses import check_port_is_free, is_loopback, room_for_connections
 from hilum.web.memory import give_large_blocks_back, leave_out_of_collections
-from hilum.web.parent import end_with_parent
+from hilum.web.processes import counting_together, does_the_chores, end_when_told, end_with_parent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,7 @@ def serve(settings: Settings) -> None:
         address=settings.host.strip("[]"),
         port=settings.port,
         interface=Interfaces.ASGI,
-        workers=1,
+        workers=settings.processes,
         http=HTTPModes.http1,
         websockets=False,
         backlog=1024,
@@ -83,7 +83,10 @@ def serve(settings: Settings) -> None:
         log_dictconfig=log_config(settings.log_level),
         log_level=LogLevels.warning,
     )
-    server.serve(target_loader=partial(build_app, settings.model_copy(update={"model": directory})), wrap_loader=False)
+    with counting_together(settings.processes):
+        server.serve(
+            target_loader=partial(build_app, settings.model_copy(update={"model": directory})), wrap_loader=False
+        )
 
 
 def state_places(settings: Settings) -> StatePlaces:
@@ -129,6 +132,7 @@ def promotion_policy(settings: Settings) -> Policy:
 
 def build_app(settings: Settings) -> FastAPI:
     """Makes the application in the worker process; the serving libraries are loaded there only."""
+    end_when_told()  # first of all: what is loaded now takes seconds
     import cv2
 
     from hilum.services.decoding import Decoders
@@ -136,17 +140,21 @@ def build_app(settings: Settings) -> FastAPI:
     from hilum.services.model import load_model
     from hilum.services.prediction import PredictionService
     from hilum.services.training_desk import open_automation
-    from hilum.services.workers import Workers
+    from hilum.services.workers import Workers, usable_cores
     from hilum.web.app import create_app
     from hilum.web.batch_parts import open_queued, open_scoring
+    from hilum.web.metrics import forget_the_dead
 
     end_with_parent()
     configure(settings.log_level)
+    forget_the_dead()
     cv2.setNumThreads(1)
     give_large_blocks_back()
     directory = settings.model or reference_bundle()
     workers = Workers(
-        threads=settings.threads, max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_ms / 1000
+        threads=settings.threads or max(1, usable_cores() // settings.processes),
+        max_waiting=settings.max_waiting,
+        max_wait_s=settings.max_wait_ms / 1000,
     )
     deployment = _deployment(settings, directory)
     load = partial(load_model, directory) if deployment is None else deployment.first_model
@@ -168,6 +176,7 @@ def build_app(settings: Settings) -> FastAPI:
         automation = open_automation(
             places, retraining, datasets, lambda: drift.largest if drift else None, is_audited=is_audited
         )
+    has_chores = does_the_chores()
     app = create_app(
         service,
         history=history,
@@ -180,10 +189,11 @@ def build_app(settings: Settings) -> FastAPI:
         retraining=retraining,
         automation=automation,
         queued=open_queued(settings),
-        batch_supervisor=open_scoring(settings),
-        supervisor=_supervisor(settings),
+        batch_supervisor=open_scoring(settings) if has_chores else None,
+        supervisor=_supervisor(settings) if has_chores else None,
         allowed_hosts=names,
         allowed_origins=frozenset(settings.allowed_origins),
+        listens_once_loaded=settings.processes > 1,  # the others answer meanwhile
     )
     leave_out_of_collections()
     return app

@@ -9,13 +9,14 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import exposition
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from hilum.errors import DatasetUnavailable, HilumError, MetricsMissing
+from hilum.errors import DatasetUnavailable, MetricsMissing
 from hilum.services.recent import KEPT
 from hilum.web.dependencies import Context, ContextDep
 from hilum.web.measured_schemas import MeasuredImage, MeasuredImages
 from hilum.web.negotiation import preferred
 from hilum.web.routes.openapi import also_as, problems
 from hilum.web.schemas import LimitsAnswer
+from hilum.web.standing import Standing
 
 router = APIRouter(tags=["operation"])
 
@@ -35,7 +36,8 @@ async def metrics(request: Request, context: ContextDep) -> Response:
         _refresh_gauges(context)
         is_open = chosen == "application/openmetrics-text"
         form = openmetrics if is_open else exposition
-        return Response(form.generate_latest(context.instruments.registry), 200, headers, form.CONTENT_TYPE_LATEST)
+        told = context.instruments.with_others(Standing(context.service, context.deployment, context.drift))
+        return Response(form.generate_latest(told), 200, headers, form.CONTENT_TYPE_LATEST)
     model = context.service.model
     if model.metrics is None:
         raise MetricsMissing(f"the bundle of {model.version} holds no metrics.json")
@@ -114,37 +116,8 @@ async def limits(context: ContextDep) -> LimitsAnswer:
 
 def _refresh_gauges(context: Context) -> None:
     context.instruments.waiting.set(context.service.workers.admitted)
-    is_behind = context.deployment is not None and context.deployment.is_behind
-    context.instruments.serves_champion.set(0 if is_behind else 1)
-    _refresh_drift(context)
-    _refresh_shadow(context)
-    try:
-        context.instruments.model.clear()
-        context.instruments.model.labels(context.service.model.version).set(1)
-        context.service.check_ready()
-    except HilumError:
-        context.instruments.is_ready.set(0)
-    else:
-        context.instruments.is_ready.set(1)
-
-
-def _refresh_shadow(context: Context) -> None:
     report = context.deployment.shadow.report if context.deployment is not None else None
     agreed = report.compared - report.disagreed if report is not None else 0
     counts = {"agreed": agreed, "disagreed": report.disagreed if report is not None else 0}
     for outcome, count in counts.items():
         context.instruments.shadow.labels(outcome).set(count)
-
-
-def _refresh_drift(context: Context) -> None:
-    """As was found within the last minute: a scrape waits for no database."""
-    latest = context.drift.latest if context.drift is not None else None
-    if latest is None:
-        return
-    instruments = context.instruments
-    instruments.drift_psi.clear()
-    for one in latest.inputs:
-        instruments.drift_psi.labels(one.name).set(one.psi)
-    if latest.predictions is not None:
-        instruments.drift_psi.labels("predicted_class").set(latest.predictions.psi)
-    instruments.drift_alerts.set(len(latest.alerts))
