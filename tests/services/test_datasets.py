@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import Connection
 
 from hilum.errors import (
     ArchiveNoUsableImages,
@@ -24,8 +25,10 @@ from hilum.services.audit_log import export
 from hilum.services.datasets import Datasets, ImageFilter
 from hilum.services.image_reading import IncomingFile
 from hilum.services.state import LABELLED
+from hilum.storage import labelled_images
 from hilum.storage.blobs import folder_url, open_blobs
 from hilum.storage.database import Database
+from hilum.storage.labelled_images import StoredImage
 from labelled_samples import CLASSES, copies_of, drawn_png, incoming, many, opened_datasets
 
 
@@ -216,6 +219,32 @@ def test_a_snapshot_is_what_it_was_whatever_comes_later(datasets: Datasets, tmp_
     assert datasets.snapshot().digest != frozen.digest
     with pytest.raises(SnapshotNotFound):
         datasets.find_snapshot("0" * 64)
+
+
+@pytest.mark.parametrize("n_changes", [0, 1, 3])
+def test_others_write_while_a_snapshot_is_read_and_none_has_what_is_gone(
+    datasets: Datasets, monkeypatch: pytest.MonkeyPatch, n_changes: int
+) -> None:
+    add(datasets, many(100, 3, split="test"))
+    add(datasets, many(200, 9))
+    learnt = datasets.page(ImageFilter(split="train"))
+    deleted: list[str] = []
+    read = labelled_images.accepted
+
+    def read_and_delete(connection: Connection) -> list[StoredImage]:
+        images = read(connection)
+        if len(deleted) < n_changes:
+            image = learnt[len(deleted)]
+            datasets.delete(str(image.id))
+            deleted.append(image.sha256)
+        return images
+
+    monkeypatch.setattr(labelled_images, "accepted", read_and_delete)
+    frozen = datasets.snapshot()
+    assert len(deleted) == n_changes
+    assert len(frozen.images) == 24 - len(deleted)
+    assert not {image.sha256 for image in frozen.images} & set(deleted)
+    assert datasets.find_snapshot(frozen.digest) == frozen
 
 
 def test_a_snapshot_is_laid_out_whole_or_not_at_all(datasets: Datasets, tmp_path: Path) -> None:

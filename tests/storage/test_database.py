@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from storage_samples import keep, keep_twenty, prediction
 
 from hilum.errors import DatabaseUnavailable, DatabaseUnsupported
-from hilum.storage.database import Database, parse_url, ping
+from hilum.storage.database import Database, parse_url, ping, take_time
 from hilum.storage.predictions import find
 from hilum.storage.schema import upgrade
 from postgresql_server import PostgresqlServer
@@ -102,6 +103,17 @@ def test_a_refusal_never_shows_what_was_written(database: Database) -> None:
         keep(database, prediction(1))
     assert "adenocarcinoma" not in str(refusal.value)
     assert "INSERT" not in str(refusal.value)
+
+
+def test_only_a_transaction_that_asks_takes_its_time(postgresql: PostgresqlServer) -> None:
+    with postgresql.database() as url, closing(Database(url)) as database:
+        found = []
+        for asks in (False, True, False):
+            with database.reading() as connection:
+                if asks:
+                    take_time(connection)
+                found.append(connection.execute(text("SHOW statement_timeout")).scalar())
+        assert found == ["5s", "0", "5s"]
 
 
 def test_postgresql_heals_once_it_is_back(postgresql: PostgresqlServer) -> None:

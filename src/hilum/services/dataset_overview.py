@@ -9,9 +9,10 @@ from typing import Literal
 
 from hilum.services.label_next import Suggestion, UnlabelledPrediction, suggest
 from hilum.services.snapshots import too_small_classes
-from hilum.storage import dataset_snapshots, labelled_images, predictions
+from hilum.storage import dataset_snapshots, labelled_counts, labelled_images, predictions
 from hilum.storage.database import Database
-from hilum.storage.labelled_images import ClassCount, StoredImage
+from hilum.storage.labelled_counts import ClassCount
+from hilum.storage.labelled_images import StoredImage
 
 _LOOKED_AT, _SUGGESTED, _EXAMPLES = 1000, 12, 8
 _FEW_GROUPS, _MOST_UNEVEN = 10, 5.0
@@ -65,18 +66,17 @@ def overview(database: Database) -> Overview:
         DatabaseUnavailable: the database does not answer.
     """
     with database.reading() as connection:
-        counts = labelled_images.counts(connection)
-        groups = labelled_images.group_counts(connection, "train")
-        waiting = labelled_images.reason_counts(connection, "quarantined")
-        noted = labelled_images.reason_counts(connection, "accepted")
-        quarantined = labelled_images.count(connection, status="quarantined")
+        counts = labelled_counts.counts(connection)
+        groups = labelled_counts.group_counts(connection, "train")
+        waiting = labelled_counts.reason_counts(connection, "quarantined")
+        noted = labelled_counts.reason_counts(connection, "accepted")
+        quarantined = labelled_counts.count(connection, status="quarantined")
         doubted = [
             *labelled_images.with_reasons(connection, "quarantined", limit=_LOOKED_AT),
             *labelled_images.with_reasons(connection, "accepted", limit=_LOOKED_AT),
         ]
-        images = labelled_images.accepted(connection)
         newest = dataset_snapshots.newest_sequence(connection) or 0
-        since = labelled_images.count(connection, status="accepted", after=newest)
+        since = labelled_counts.count(connection, status="accepted", after=newest)
         unlabelled = predictions.unlabelled(connection, limit=_LOOKED_AT)
         labelled = labelled_images.known_digests(connection, sorted({one.image_sha256 for one in unlabelled}))
     candidates = [
@@ -84,7 +84,7 @@ def overview(database: Database) -> Overview:
         for one in unlabelled
         if one.image_sha256 not in labelled
     ]
-    small = too_small_classes(images)
+    small = too_small_classes(counts, groups)
     found = (
         *_about_small_classes(small),
         *_about_classes(counts, {name: n for name, n in groups.items() if name not in small}),

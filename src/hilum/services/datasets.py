@@ -30,13 +30,14 @@ from hilum.services.intake import Intake, IntakeRules
 from hilum.services.labelled_sweep import forget_quarantined, sweep
 from hilum.services.model import SlicePredictor
 from hilum.services.state import LABELLED, StatePlaces
-from hilum.storage import dataset_snapshots, labelled_images, upload_batches
+from hilum.storage import dataset_snapshots, labelled_counts, labelled_images, upload_batches
 from hilum.storage.audit_chain import NewEvent
 from hilum.storage.audit_log import append
 from hilum.storage.blobs import Blobs
 from hilum.storage.database import Database
 from hilum.storage.dataset_snapshots import Snapshot
-from hilum.storage.labelled_images import ClassCount, ImageFilter, StoredImage
+from hilum.storage.labelled_counts import ClassCount
+from hilum.storage.labelled_images import ImageFilter, StoredImage
 from hilum.storage.upload_batches import StoredBatch
 
 __all__ = [
@@ -145,7 +146,7 @@ class Datasets:
             DatabaseUnavailable: the database does not answer.
         """
         with self._database.reading() as connection:
-            return labelled_images.counts(connection)
+            return labelled_counts.counts(connection)
 
     def overview(self) -> Overview:
         """The labelled images as a whole, what to mend and what to label next.
@@ -222,7 +223,7 @@ class Datasets:
         """
         with self._database.reading() as connection:
             newest = dataset_snapshots.newest_sequence(connection) or 0
-            return labelled_images.count(connection, status="accepted", after=newest)
+            return labelled_counts.count(connection, status="accepted", after=newest)
 
     def image_ids(self, digests: Sequence[str]) -> dict[str, str]:
         """Ids of accepted images by sha256, of those that are there.

@@ -5,17 +5,18 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hilum.dataset.manifest import DatasetManifest, ImageRecord, Split
 from hilum.errors import DatasetManifestInvalid, TrainingDataInsufficient
-from hilum.storage import dataset_snapshots, labelled_images
+from hilum.storage import dataset_snapshots, labelled_counts, labelled_images
 from hilum.storage.blobs import Blobs
 from hilum.storage.database import Database
 from hilum.storage.dataset_snapshots import Snapshot, SnapshotImage
+from hilum.storage.labelled_counts import ClassCount
 from hilum.storage.labelled_images import StoredImage
 
 SOURCE = "labelled-images"
@@ -25,6 +26,9 @@ _MANIFEST = "manifest.json"
 _LEAST_CLASSES, _LEAST_GROUPS, _LEAST_IMAGES = 2, 2, 5
 _LEAST_GROUPS_TO_SPLIT = 3
 """Of a class, before a test set is set aside: it takes one group of so many at the most."""
+
+_LOOKS = 3
+"""As often as others change images meanwhile, before they are made to wait."""
 
 
 def freeze(database: Database) -> Snapshot:
@@ -37,22 +41,48 @@ def freeze(database: Database) -> Snapshot:
         TrainingDataInsufficient: there are too few classes, or too few images of one that is tested.
         DatabaseUnavailable: the database does not answer.
     """
+    return _freeze_aside(database) or _freeze_locked(database)
+
+
+def _freeze_aside(database: Database) -> Snapshot | None:
+    """Reads and names the images while others write, who wait only until the snapshot is written.
+
+    Returns:
+        None where there is no test set yet, or where others changed images each time.
+    """
+    for _ in range(_LOOKS):
+        with database.reading() as connection:
+            standing = labelled_counts.standing(connection)
+            images = labelled_images.accepted(connection)
+        if not _has_test_set(images):
+            return None
+        made = _frozen(images, standing.last_sequence)
+        with database.reading() as connection:
+            found = dataset_snapshots.find(connection, made.digest)
+        if found is not None:
+            return found
+        with database.writing() as connection:
+            labelled_images.lock(connection)
+            if labelled_counts.standing(connection) == standing:
+                return dataset_snapshots.keep(connection, made)
+    return None
+
+
+def _freeze_locked(database: Database) -> Snapshot:
+    """Sets a test set aside where there is none, and freezes; others wait until all of it is done."""
     with database.writing() as connection:
         last_sequence = labelled_images.lock(connection)
         images = labelled_images.accepted(connection)
-        if not any(image.split == "test" for image in images):
+        if not _has_test_set(images):
             ready = _of_classes(images, *_sufficient(images, least_groups=_LEAST_GROUPS_TO_SPLIT))
             _require_classes(ready)
             labelled_images.hold_out(connection, _set_aside(ready))
             images = labelled_images.accepted(connection)
-        tested = {image.class_name for image in images if image.split == "test"}
-        images = _of_classes(images, *tested, *_sufficient(images))
-        _require_enough(images)
-        made = _frozen(images, last_sequence)
-        found = dataset_snapshots.find(connection, made.digest)
-        if found is None:
-            dataset_snapshots.add(connection, made)
-        return found or made
+        return dataset_snapshots.keep(connection, _frozen(images, last_sequence))
+
+
+def _has_test_set(images: Sequence[StoredImage]) -> bool:
+    return any(image.split == "test" for image in images)
 
 
 def manifest_of(snapshot: Snapshot, root: Path) -> DatasetManifest:
@@ -121,7 +151,11 @@ def _record(image: SnapshotImage) -> ImageRecord:
     )
 
 
-def _frozen(images: Sequence[StoredImage], last_sequence: int) -> Snapshot:
+def _frozen(accepted: Sequence[StoredImage], last_sequence: int) -> Snapshot:
+    """What of the accepted images can be learnt from."""
+    tested = {image.class_name for image in accepted if image.split == "test"}
+    images = _of_classes(accepted, *tested, *_sufficient(accepted))
+    _require_enough(images)
     class_names = tuple(sorted({image.class_name for image in images}))
     rows = tuple(map(_snapshot_image, images))
     made = Snapshot("", datetime.now(UTC), last_sequence, class_names, rows)
@@ -145,11 +179,25 @@ def _set_aside(images: Sequence[StoredImage]) -> list[uuid.UUID]:
     return [image.id for image, record in zip(images, divided.records, strict=True) if record.split == "test"]
 
 
-def too_small_classes(images: Sequence[StoredImage]) -> dict[str, int]:
-    """Classes with too few images to learn from and none to be tested on, with how many they have."""
-    trained = Counter(image.class_name for image in images if image.split == "train")
-    tested = {image.class_name for image in images if image.split == "test"}
-    return {name: trained[name] for name in sorted(set(trained) - tested - set(_sufficient(images)))}
+def too_small_classes(counts: Iterable[ClassCount], n_groups: Mapping[str, int]) -> dict[str, int]:
+    """Classes with too few images to learn from and none to be tested on, with how many they have.
+
+    Args:
+        counts: of all accepted images.
+        n_groups: groups of each class that may be trained on.
+    """
+    trained: Counter[str] = Counter()
+    tested = set()
+    for row in counts:
+        if row.split == "train":
+            trained[row.class_name] += row.count
+        else:
+            tested.add(row.class_name)
+    return {
+        name: trained[name]
+        for name in sorted(set(trained) - tested)
+        if not _suffices(trained[name], n_groups.get(name, 0), _LEAST_GROUPS)
+    }
 
 
 def _sufficient(images: Sequence[StoredImage], *, least_groups: int = _LEAST_GROUPS) -> list[str]:
@@ -159,7 +207,11 @@ def _sufficient(images: Sequence[StoredImage], *, least_groups: int = _LEAST_GRO
     for image in images:
         if image.split == "train":
             groups[image.class_name].add(image.group_name)
-    return [name for name in groups if counts[name] >= _LEAST_IMAGES and len(groups[name]) >= least_groups]
+    return [name for name in groups if _suffices(counts[name], len(groups[name]), least_groups)]
+
+
+def _suffices(n_images: int, n_groups: int, least_groups: int) -> bool:
+    return n_images >= _LEAST_IMAGES and n_groups >= least_groups
 
 
 def _of_classes(images: Sequence[StoredImage], *names: str) -> list[StoredImage]:

@@ -165,6 +165,15 @@ def _postgresql_engine(url: URL) -> Engine:
     return engine
 
 
+def take_time(connection: Connection) -> None:
+    """Lets the statements of this transaction take longer than others, where their time grows with the rows.
+
+    SQLite sets none a limit.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+
+
 def ping(database: Database) -> None:
     """Returns where the database answers.
 

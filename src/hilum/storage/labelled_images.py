@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, String, cast, func, insert, inspect, select, text, update
+from sqlalchemy import Connection, String, cast, func, insert, inspect, select, text, update
 
+from hilum.storage.database import take_time
 from hilum.storage.dataset_tables import LabelledImageRow
 
 _AT_ONCE = 200
@@ -20,7 +21,6 @@ _LOCK = 0x68696C76
 """PostgreSQL's advisory lock under which only one transaction changes what may be trained on."""
 
 _TABLE = LabelledImageRow.__table__
-_SHOWN = tuple(column for column in _TABLE.c if column.name not in {"sketch", "fingerprint", "pixels_sha256"})
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class StoredImage:
     height: int
     size_bytes: int
     kept_sha256: str | None
+
+
+_SHOWN = tuple(_TABLE.c[field.name] for field in fields(StoredImage))
 
 
 @dataclass(frozen=True)
@@ -82,16 +85,6 @@ class ImageFilter:
     split: str | None = None
     source: str | None = None
     status: str | None = None
-
-
-@dataclass(frozen=True)
-class ClassCount:
-    """How many accepted images a class has in a split from a source."""
-
-    class_name: str
-    split: str
-    source: str
-    count: int
 
 
 def lock(connection: Connection) -> int:
@@ -134,6 +127,7 @@ def fingerprints(connection: Connection, ids: Sequence[uuid.UUID]) -> dict[uuid.
 
 def accepted(connection: Connection) -> list[StoredImage]:
     """Every accepted image, in the order of their sha256."""
+    take_time(connection)
     statement = select(*_SHOWN).where(LabelledImageRow.status == "accepted").order_by(LabelledImageRow.sha256)
     return [_image(row) for row in connection.execute(statement)]
 
@@ -181,35 +175,6 @@ def page(connection: Connection, wanted: ImageFilter, *, before: int | None, lim
         statement = statement.where(LabelledImageRow.sequence < before)
     statement = statement.order_by(LabelledImageRow.sequence.desc()).limit(limit)
     return [_image(row) for row in connection.execute(statement)]
-
-
-def counts(connection: Connection) -> list[ClassCount]:
-    """Accepted images by class, split and source."""
-    columns = (LabelledImageRow.class_name, LabelledImageRow.split, LabelledImageRow.source)
-    statement = select(*columns, func.count()).where(LabelledImageRow.status == "accepted")
-    found = connection.execute(statement.group_by(*columns).order_by(*columns)).all()
-    return [ClassCount(name, split, source, count) for name, split, source, count in found]
-
-
-def count(connection: Connection, *, status: str, after: int = 0) -> int:
-    """How many images have a status and came after a sequence."""
-    statement = select(func.count()).where(LabelledImageRow.status == status, LabelledImageRow.sequence > after)
-    return connection.execute(statement).scalar_one()
-
-
-def group_counts(connection: Connection, split: str) -> dict[str, int]:
-    """How many groups of accepted images each class has in a split."""
-    columns = (LabelledImageRow.class_name, func.count(LabelledImageRow.group_name.distinct()))
-    statement = select(*columns).where(LabelledImageRow.status == "accepted", LabelledImageRow.split == split)
-    return {row[0]: row[1] for row in connection.execute(statement.group_by(LabelledImageRow.class_name))}
-
-
-def reason_counts(connection: Connection, status: str) -> Counter[str]:
-    """How many images of a status have each reason."""
-    has_reasons = cast(LabelledImageRow.reasons, String) != "[]"
-    statement = select(LabelledImageRow.reasons).where(LabelledImageRow.status == status, has_reasons)
-    found = connection.execute(statement).scalars()
-    return Counter(code for reasons in found for code in {reason["code"] for reason in reasons})
 
 
 def with_reasons(connection: Connection, status: str, *, limit: int) -> list[StoredImage]:
@@ -301,5 +266,5 @@ def join_groups(connection: Connection, joined: dict[str, str]) -> None:
         connection.execute(update(LabelledImageRow).where(LabelledImageRow.group_name == old).values(group_name=new))
 
 
-def _image(row: Row[tuple[object, ...]]) -> StoredImage:
-    return StoredImage(**row._mapping)
+def _image(row: Sequence[Any]) -> StoredImage:
+    return StoredImage(*row)

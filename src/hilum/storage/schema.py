@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 
 from hilum.errors import DatabaseOutdated
-from hilum.storage.database import Database
+from hilum.storage.database import Database, take_time
 from hilum.storage.revision import REVISION
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def _migrate(database: Database, step: Callable[[Config], None]) -> str | None:
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     try:
         with database.writing() as connection:
+            take_time(connection)  # an index over many rows takes long
             if not database.is_sqlite:
-                connection.execute(text("SET LOCAL statement_timeout = 0"))  # an index over many rows takes long
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             config.attributes["connection"] = connection
             step(config)
