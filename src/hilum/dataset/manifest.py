@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -81,9 +81,7 @@ class DatasetManifest(_Strict):
 
         Where the files lie and what they are called is left out: a moved data set is the same data set.
         """
-        rows = sorted((r.sha256, r.class_name, r.split, r.group) for r in self.records)
-        canonical = json.dumps([list(self.class_names), rows], separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return digest_of(self.class_names, ((r.sha256, r.class_name, r.split, r.group) for r in self.records))
 
     @property
     def conflicts(self) -> tuple[Conflict, ...]:
@@ -152,3 +150,9 @@ class DatasetManifest(_Strict):
             raise DatasetManifestInvalid(
                 f"{path} cannot be read as a data set manifest ({error}); import the data set again."
             ) from error
+
+
+def digest_of(class_names: Sequence[str], images: Iterable[tuple[str, str, str, str]]) -> str:
+    """See `DatasetManifest.digest`; of each image its sha256, class, split and group."""
+    canonical = json.dumps([list(class_names), sorted(images)], separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

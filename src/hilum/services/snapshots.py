@@ -6,11 +6,10 @@ import shutil
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hilum.dataset.manifest import DatasetManifest, ImageRecord, Split
+from hilum.dataset.manifest import DatasetManifest, ImageRecord, Split, digest_of
 from hilum.errors import DatasetManifestInvalid, TrainingDataInsufficient
 from hilum.storage import dataset_snapshots, labelled_counts, labelled_images
 from hilum.storage.blobs import Blobs
@@ -134,8 +133,12 @@ def _is_whole(root: Path, digest: str) -> bool:
     return found.digest == digest and found.root == root
 
 
+def _split_of(image: SnapshotImage) -> Split:
+    return "test" if image.split == "test" else "train"
+
+
 def _record(image: SnapshotImage) -> ImageRecord:
-    split: Split = "test" if image.split == "test" else "train"
+    split = _split_of(image)
     return ImageRecord(
         path=f"{split}/{image.class_name}/{image.sha256}.{image.file_format}",
         sha256=image.sha256,
@@ -158,8 +161,8 @@ def _frozen(accepted: Sequence[StoredImage], last_sequence: int) -> Snapshot:
     _require_enough(images)
     class_names = tuple(sorted({image.class_name for image in images}))
     rows = tuple(map(_snapshot_image, images))
-    made = Snapshot("", datetime.now(UTC), last_sequence, class_names, rows)
-    return replace(made, digest=manifest_of(made, Path()).digest)
+    digest = digest_of(class_names, ((one.sha256, one.class_name, _split_of(one), one.group) for one in rows))
+    return Snapshot(digest, datetime.now(UTC), last_sequence, class_names, rows)
 
 
 def _snapshot_image(image: StoredImage) -> SnapshotImage:
