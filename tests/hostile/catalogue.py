@@ -74,7 +74,10 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "H107": ("web/test_server.py::test_starts_fast_stays_small_logs_json_and_drains",),
     "H108": (f"{_SMALL}::test_a_full_disk", f"{_SMALL}::test_a_disk_that_refuses_every_write"),
     "H109": (f"{_SMALL}::test_a_disk_that_refuses_every_write", f"{_SMALL}::test_no_file_descriptor_is_left"),
-    "H110": (f"{_HISTORY}::test_another_program_that_locks_the_file_holds_up_no_prediction",),
+    "H110": (
+        f"{_HISTORY}::test_another_program_that_locks_the_file_holds_up_no_prediction",
+        "web/test_server.py::test_a_request_waits_less_than_a_worker_for_a_locked_database",
+    ),
     "H111": (
         "storage/test_database.py::test_postgresql_heals_once_it_is_back",
         f"{_HISTORY}::test_predictions_go_on_without_the_database_and_history_heals",

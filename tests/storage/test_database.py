@@ -50,6 +50,12 @@ def test_foreign_keys_are_kept(database: Database) -> None:
         connection.execute(text("INSERT INTO feedback VALUES (:id, 'normal', false, '2026-01-01')"), {"id": "0" * 32})
 
 
+def test_a_write_waits_as_long_as_told_for_other_programs(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'hilum.db'}", lock_wait_s=1.25)
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 1250
+
+
 def test_sqlite_syncs_what_it_acknowledges(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'hilum.db'}")
     with database.reading() as connection:

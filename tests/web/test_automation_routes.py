@@ -101,7 +101,8 @@ def test_a_database_that_does_not_answer_is_said(tiny_bundle: Path) -> None:
     app = create_app(tiny_service(tiny_bundle), automation=down, allowed_hosts=HOSTS)
     with TestClient(app, base_url="http://localhost") as client:
         for answer in (client.get("/automation"), client.put("/automation", json={})):
-            assert (answer.status_code, answer.json()["code"]) == (503, "training-unavailable")
+            assert (answer.status_code, answer.json()["code"]) == (503, "runs-unavailable")
+            assert answer.headers["retry-after"] == "2"
 
 
 def test_pages_of_allowed_origins_may_use_every_method(tiny_bundle: Path) -> None:

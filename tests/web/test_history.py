@@ -22,7 +22,7 @@ from web_serving import open_history, serving, tiny_service
 from hilum.imaging.phantoms import draw_phantom
 from hilum.services import history_writer
 from hilum.services.history import History
-from hilum.storage import database, predictions
+from hilum.storage import predictions
 from hilum.storage.blobs import folder_url, open_blobs
 from hilum.web.tables import csv_rows
 from postgresql_server import PostgresqlServer
@@ -333,10 +333,9 @@ def test_predictions_go_on_without_the_database_and_history_heals(
 def test_another_program_that_locks_the_file_holds_up_no_prediction(
     tiny_bundle: Path, pictures: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_BUSY_MS", 200)
     monkeypatch.setattr(history_writer, "_REST_S", 0.05)
     file = tmp_path / "hilum.db"
-    history = open_history(f"sqlite:///{file}", tmp_path / "blobs")
+    history = open_history(f"sqlite:///{file}", tmp_path / "blobs", lock_wait_s=0.2)
     with serving(tiny_service(tiny_bundle), history=history) as client:
         before = ask(client, pictures[0])
         with closing(sqlite3.connect(file, isolation_level=None)) as other:

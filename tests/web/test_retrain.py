@@ -147,7 +147,8 @@ def test_where_nothing_can_be_trained_the_answer_says_why(tiny_bundle: Path, mig
 def test_a_database_that_is_gone_is_a_problem(tiny_bundle: Path, tmp_path: Path) -> None:
     with _serving(tiny_bundle, open_retraining(f"sqlite:///{tmp_path / 'missing' / 'hilum.db'}")) as client:
         for answer in (client.post("/retrain"), client.get("/training-runs")):
-            assert (answer.status_code, answer.json()["code"]) == (503, "training-unavailable")
+            assert (answer.status_code, answer.json()["code"]) == (503, "runs-unavailable")
+            assert answer.headers["retry-after"] == "2"
 
 
 def test_an_unknown_run_is_not_found(tiny_bundle: Path, migrated: Database) -> None:

@@ -177,3 +177,11 @@ def test_connections_are_as_many_as_the_system_allows_files(
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
     assert room_for_connections() == room
     assert asked == ([] if raised is None else [(raised, hard)])
+
+
+def test_a_request_waits_less_than_a_worker_for_a_locked_database(tmp_path: Path) -> None:
+    """H110: within 2 s, of which answering takes some."""
+    places = state_places(Settings(home=tmp_path))
+    for one, waits_ms in ((places, 5000), (places.for_serving(), 1500)):
+        with closing(one.open_database()) as database, database.reading() as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == waits_ms

@@ -51,10 +51,16 @@ def tiny_service(bundle: Path, *, threads: int = 1, max_waiting: int = 8) -> Pre
 
 
 def open_history(
-    url: str, folder: Path, *, keeps_images: bool = True, retention_days: int = 0, is_audited: bool = False
+    url: str,
+    folder: Path,
+    *,
+    keeps_images: bool = True,
+    retention_days: int = 0,
+    is_audited: bool = False,
+    lock_wait_s: float = 5.0,
 ) -> History:
     """A history in the database at `url`, which gets the newest tables, with its images in `folder`."""
-    database = Database(url)
+    database = Database(url, lock_wait_s=lock_wait_s)
     upgrade(database)
     blobs = open_blobs(folder_url(folder), "slices")
     return History(database, blobs, keeps_images=keeps_images, retention_days=retention_days, is_audited=is_audited)

@@ -17,7 +17,7 @@ HilumError
 │   └── NotReady             Overloaded   PredictionNotFound   MetricsMissing   LookAlikesMissing
 │       HistoryUnavailable   HistoryOff   ImageNotKept   ModelChanged   LabelInvalid   CursorInvalid
 │       TrainingUnavailable   TrainingDataInsufficient   RetrainInProgress   RunNotFound
-│       RunNotAwaiting
+│       RunNotAwaiting   RunsUnavailable
 │       DatasetUnavailable   UploadBatchNotFound   LabelledImageNotFound   SnapshotNotFound   ImageStateConflict
 │       TestSetFrozen   HoldoutImage   ImagesNotTaken   DatasetFull
 │       Registry…            Unavailable Off   HounsfieldMissing
@@ -111,6 +111,7 @@ from hilum.errors.retraining import (
     RetrainInProgress,
     RunNotAwaiting,
     RunNotFound,
+    RunsUnavailable,
     SnapshotNotFound,
     TestSetFrozen,
     TrainingDataInsufficient,
@@ -250,6 +251,7 @@ __all__ = [
     "RunCancelled",
     "RunNotAwaiting",
     "RunNotFound",
+    "RunsUnavailable",
     "ServiceRefused",
     "SettingsRefused",
     "SnapshotNotFound",

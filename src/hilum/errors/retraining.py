@@ -14,6 +14,12 @@ class TrainingUnavailable(ServiceRefused):
     code, title = "training-unavailable", "Training is not available here"
 
 
+class RunsUnavailable(ServiceRefused):
+    """The database or the store of bytes does not answer, or what it says of runs is just changing."""
+
+    code, title, retry_after = "runs-unavailable", "Training runs cannot be reached now", 2
+
+
 class TrainingDataInsufficient(ServiceRefused):
     """There are too few labelled images to train on."""
 

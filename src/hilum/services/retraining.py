@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from hilum.errors import RetrainInProgress, RunNotAwaiting, RunNotFound, StorageInvalid, TrainingUnavailable
+from hilum.errors import (
+    RetrainInProgress,
+    RunNotAwaiting,
+    RunNotFound,
+    RunsUnavailable,
+    StorageInvalid,
+    TrainingUnavailable,
+)
 from hilum.services import audit_log as audit
 from hilum.services.registry import CHALLENGED, CHALLENGER
 from hilum.services.run_rules import Champion, Mode, Policy, RunStatus, Snapshots, check_sufficient
@@ -104,7 +111,8 @@ class Retraining:
         Raises:
             RetrainInProgress: another run is queued or running.
             TrainingDataInsufficient: the labelled images do not suffice.
-            TrainingUnavailable: there is no worker, it lacks packages, or the database does not answer.
+            TrainingUnavailable: there is no worker, or it lacks packages.
+            RunsUnavailable: the database does not answer.
         """
         return await self._do(lambda: self.ask_now(request))
 
@@ -118,7 +126,7 @@ class Retraining:
                 raise TrainingUnavailable(trouble)
             champion = self._find_champion()
             if champion is None:
-                raise TrainingUnavailable("no model is the champion yet, and a run starts from it; try again")
+                raise RunsUnavailable("no model is the champion yet, and a run starts from it; try again")
             frozen = self._snapshots.snapshot()
             run = StoredRun(
                 id=uuid.uuid4(),
@@ -136,7 +144,7 @@ class Retraining:
             with self._database.writing() as connection:
                 if not training_runs.add(connection, run):  # another server's was first
                     _refuse_second(training_runs.find_active(connection))
-                    raise TrainingUnavailable("another run has just ended; ask again")
+                    raise RunsUnavailable("another run has just ended; ask again")
                 if self._is_audited:
                     append(connection, [NewEvent(audit.RETRAIN, request.actor, str(run.id))])
             log.info("a training run is queued", extra={"reason": f"{run.mode}, {run.n_images} images"})
@@ -147,7 +155,7 @@ class Retraining:
 
         Raises:
             RunNotFound: none has this id.
-            TrainingUnavailable: the database does not answer.
+            RunsUnavailable: the database does not answer.
         """
         return await self._do(lambda: self.find_now(run_id))
 
@@ -161,7 +169,7 @@ class Retraining:
         """The newest `limit` runs older than `before`.
 
         Raises:
-            TrainingUnavailable: the database does not answer.
+            RunsUnavailable: the database does not answer.
         """
         return await self._do(lambda: self.page_now(before=before, limit=limit))
 
@@ -175,7 +183,7 @@ class Retraining:
 
         Raises:
             RunNotFound: none has this id.
-            TrainingUnavailable: the database does not answer.
+            RunsUnavailable: the database does not answer.
         """
         return await self._do(lambda: self.cancel_now(run_id))
 
@@ -192,7 +200,7 @@ class Retraining:
         Raises:
             RunNotFound: none has this id.
             RunNotAwaiting: it awaits no decision.
-            TrainingUnavailable: the database does not answer.
+            RunsUnavailable: the database does not answer.
         """
         return await self._do(lambda: self.decline_now(run_id, actor=actor))
 
@@ -219,7 +227,7 @@ class Retraining:
         Raises:
             RunNotFound: none has this id.
             Overloaded: too many watch already.
-            TrainingUnavailable: the database does not answer.
+            RunsUnavailable: the database does not answer.
         """
         return self._watchers.follow(
             lambda: self.find(run_id), is_active=lambda run: RunStatus(run.status).is_active, shown=_shown
@@ -230,7 +238,7 @@ class Retraining:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         except StorageInvalid as error:
             log.warning("training runs cannot be reached", extra={"reason": error.detail})
-            raise TrainingUnavailable("the state does not answer at present; try again in a moment") from error
+            raise RunsUnavailable("the state does not answer at present; try again in a moment") from error
 
 
 def _refuse_second(active: StoredRun | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SLICES, LABELLED = "slices", "labelled"
 """The kinds under which images of predictions, and labelled images, are kept."""
 
+_LOCK_WAIT_S, _SERVING_LOCK_WAIT_S = 5.0, 1.5
+"""A person who asks is told within 2 s that another program holds the database; what nobody waits for has patience."""
+
 _DATABASE, _BLOBS, _RUNS = "hilum.db", "blobs", "training"
 
 log = logging.getLogger(__name__)
@@ -31,11 +34,17 @@ class StatePlaces:
         home: folder for what is not addressed otherwise.
         database_url: of SQLite or PostgreSQL; None: a file in `home`.
         blobs_url: of the images; None: a folder in `home`.
+        lock_wait_s: a write to SQLite waits so long for other programs' writes.
     """
 
     home: Path
     database_url: str | None = None
     blobs_url: str | None = None
+    lock_wait_s: float = _LOCK_WAIT_S
+
+    def for_serving(self) -> StatePlaces:
+        """The same, for a process that answers requests."""
+        return replace(self, lock_wait_s=_SERVING_LOCK_WAIT_S)
 
     def make_home(self) -> None:
         """Makes the home folder, closed to other users: it will hold images of patients.
@@ -66,7 +75,7 @@ class StatePlaces:
         """
         from hilum.storage.database import Database, sqlite_url
 
-        return Database(self.database_url or sqlite_url(self.default_database))
+        return Database(self.database_url or sqlite_url(self.default_database), lock_wait_s=self.lock_wait_s)
 
     def open_blobs(self, kind: str = SLICES) -> Blobs:
         """The bytes of one kind, by default the images of predictions.

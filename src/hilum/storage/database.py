@@ -15,7 +15,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from hilum.errors import DatabaseUnavailable, DatabaseUnsupported, DiskFull
 from hilum.storage.fullness import is_about_room
 
-_BUSY_MS = 5000
 _TIMEOUT_S = 5
 """For a connection that opens or answers no more: a prediction must not wait for a dead database."""
 
@@ -59,15 +58,19 @@ def sqlite_url(file: Path) -> str:
 class Database:
     """An SQLite or PostgreSQL database. Safe to use from several threads; opens no connection until one is needed."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, lock_wait_s: float = 5.0) -> None:
         """Takes the address.
+
+        Args:
+            url: of the database.
+            lock_wait_s: a write to SQLite waits so long for other programs' writes.
 
         Raises:
             DatabaseUnsupported: it is of neither kind.
         """
         self.url = parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
+        self.engine = _sqlite_engine(self.url, lock_wait_s) if self.is_sqlite else _postgresql_engine(self.url)
 
     @property
     def file(self) -> Path:
@@ -123,10 +126,10 @@ def _reason(error: SQLAlchemyError | OSError) -> str:
     return words.splitlines()[0][:200] if words else type(original).__name__
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
     engine = create_engine(
         url,
-        connect_args={"timeout": _BUSY_MS / 1000},
+        connect_args={"timeout": lock_wait_s},
         pool_size=_POOL,
         pool_timeout=_TIMEOUT_S,
         hide_parameters=True,

@@ -18,7 +18,7 @@ def open_queued(settings: Settings) -> BatchesDesk | None:
 
     if not settings.history:
         return None
-    places = StatePlaces(settings.home, settings.database_url, settings.blobs_url)
+    places = StatePlaces(settings.home, settings.database_url, settings.blobs_url).for_serving()
     batches = open_batches(places, is_audited=settings.audit_log, isolation=settings.isolation)
     return BatchesDesk(batches, retention_days=settings.retention_days)
 
@@ -29,5 +29,5 @@ def open_scoring(settings: Settings) -> BatchSupervisor | None:
 
     if not (settings.history and settings.worker):
         return None
-    places = StatePlaces(settings.home, settings.database_url, settings.blobs_url)
+    places = StatePlaces(settings.home, settings.database_url, settings.blobs_url).for_serving()
     return open_batch_supervisor(places, settings.state_environment(), steps_back=True)

@@ -172,7 +172,7 @@ def build_app(settings: Settings) -> FastAPI:
     datasets = _datasets(settings)
     retraining, automation = _retraining(settings), None
     if retraining is not None and datasets is not None:
-        places, is_audited = state_places(settings), settings.audit_log
+        places, is_audited = _places(settings), settings.audit_log
         automation = open_automation(
             places, retraining, datasets, lambda: drift.largest if drift else None, is_audited=is_audited
         )
@@ -197,6 +197,10 @@ def build_app(settings: Settings) -> FastAPI:
     )
     leave_out_of_collections()
     return app
+
+
+def _places(settings: Settings) -> StatePlaces:
+    return state_places(settings).for_serving()
 
 
 def _desk(settings: Settings, datasets: Datasets | None, workers: Workers) -> DatasetDesk | None:
@@ -225,7 +229,7 @@ def _history(settings: Settings, workers: Workers) -> History | None:
 
     if not settings.history:
         return None
-    places = state_places(settings)
+    places = _places(settings)
     return History(
         places.open_database(),
         places.open_blobs(),
@@ -241,7 +245,7 @@ def _datasets(settings: Settings) -> Datasets | None:
 
     if not settings.history:
         return None
-    return open_datasets(state_places(settings), is_audited=settings.audit_log)
+    return open_datasets(_places(settings), is_audited=settings.audit_log)
 
 
 def _deployment(settings: Settings, directory: Path) -> Deployment | None:
@@ -250,7 +254,7 @@ def _deployment(settings: Settings, directory: Path) -> Deployment | None:
 
     if not (settings.history or keys_are_required(settings)):
         return None
-    registry = open_registry(state_places(settings), is_audited=settings.audit_log)
+    registry = open_registry(_places(settings), is_audited=settings.audit_log)
     return Deployment(
         registry, directory, settings.home, follows=settings.follow_champion, shadow_share=settings.shadow_share
     )
@@ -262,7 +266,7 @@ def _retraining(settings: Settings) -> Retraining | None:
     if not settings.history:
         return None
     policy = promotion_policy(settings)
-    places = state_places(settings)
+    places = _places(settings)
     return open_retraining(places, policy=policy, is_audited=settings.audit_log, is_worker_wanted=settings.worker)
 
 
@@ -273,7 +277,7 @@ def _supervisor(settings: Settings) -> Supervisor | None:
     if not (settings.history and settings.worker) or missing_packages():
         return None
     is_shared = settings.database_url is not None and not settings.database_url.startswith("sqlite")
-    places = state_places(settings)
+    places = _places(settings)
     return open_supervisor(places, settings.state_environment(), is_announced=is_shared, steps_back=True)
 
 
@@ -283,7 +287,7 @@ def _access(settings: Settings, audit: AuditLog | None) -> Access | None:
     if not keys_are_required(settings):
         return None
     rules = AccessRules(settings.rate_limit, timedelta(hours=settings.session_hours))
-    return Access(state_places(settings).open_database(), rules, audit=audit)
+    return Access(_places(settings).open_database(), rules, audit=audit)
 
 
 def _audit_log(settings: Settings) -> AuditLog | None:
@@ -291,4 +295,4 @@ def _audit_log(settings: Settings) -> AuditLog | None:
 
     if not settings.audit_log or not (settings.history or keys_are_required(settings)):
         return None
-    return AuditLog(state_places(settings).open_database())
+    return AuditLog(_places(settings).open_database())

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from hilum.errors import StorageInvalid, TrainingUnavailable
+from hilum.errors import RunsUnavailable, StorageInvalid, TrainingUnavailable
 from hilum.services.automation import Automation, AutomationSettings
 from hilum.web.auth import actor_of
 from hilum.web.automation_schemas import AutomationAnswer, AutomationRequest, TriggerAnswer
@@ -65,4 +65,4 @@ async def _asked(question: Callable[[], Found]) -> Found:
     try:
         return await run_in_threadpool(question)
     except StorageInvalid as error:
-        raise TrainingUnavailable("the state does not answer at present; try again in a moment") from error
+        raise RunsUnavailable("the state does not answer at present; try again in a moment") from error
