@@ -66,6 +66,11 @@ def in_chunks(*pieces: bytes) -> bytes:
     return request("/predict", kind, "Transfer-Encoding: chunked", method="POST", body=body + b"0\r\n\r\n")
 
 
+def _json_in_chunks(body: bytes) -> bytes:
+    headers = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+    return request("/retrain", *headers, method="POST", body=body)
+
+
 def _chunked(size: int) -> bytes:
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
     head = part(b"")[:-2]
@@ -104,6 +109,14 @@ def _framing() -> tuple[HttpCase, ...]:
         HttpCase("H75", "length-list", post("Content-Length: 5, 5", body=b"12345"), (400,)),
         HttpCase("H75", "bare-cr", lambda: request("/health", "X-A: b\rc"), (400,)),
         HttpCase("H75", "chunk-size", post("Transfer-Encoding: chunked", body=b"ZZ\r\nx"), (400,)),
+        HttpCase("H75", "bare-lf-in-head", lambda: b"GET /health HTTP/1.1\nHost: localhost\nConnection: close\n\n", (200,)),
+        *(
+            HttpCase("H75", f"bare-lf-{name}", lambda body=body: _json_in_chunks(body), (400,), "body-incomplete")  # type: ignore[misc]
+            for name, body in (
+                ("size", b"2\n{}\r\n0\r\n\r\n"), ("extension", b"2;x\n{}\r\n0\r\n\r\n"),
+                ("data", b"2\r\n{}\n0\r\n\r\n"), ("last-size", b"2\r\n{}\r\n0\n\r\n"),
+            )
+        ),
         HttpCase("H75", "obs-fold", lambda: request("/health", "X-A: b\r\n folded"), (400,)),
         HttpCase("H75", "space-before-colon", lambda: request("/health", "X-A : b"), (400,)),
         HttpCase("H75", "nul-in-header", lambda: request("/health", "X-A: a\x00b"), (400,)),
