@@ -109,7 +109,8 @@ def _framing() -> tuple[HttpCase, ...]:
         HttpCase("H75", "length-list", post("Content-Length: 5, 5", body=b"12345"), (400,)),
         HttpCase("H75", "bare-cr", lambda: request("/health", "X-A: b\rc"), (400,)),
         HttpCase("H75", "chunk-size", post("Transfer-Encoding: chunked", body=b"ZZ\r\nx"), (400,)),
-        HttpCase("H75", "bare-lf-in-head", lambda: b"GET /health HTTP/1.1\nHost: localhost\nConnection: close\n\n", (200,)),
+        HttpCase("H75", "bare-lf-in-head",
+                  lambda: b"GET /health HTTP/1.1\nHost: localhost\nConnection: close\n\n", (200,)),
         *(
             HttpCase("H75", f"bare-lf-{name}", lambda body=body: _json_in_chunks(body), (400,), "body-incomplete")  # type: ignore[misc]
             for name, body in (
