@@ -11,9 +11,11 @@ import logging
 import logging.config
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from multiprocessing.util import Finalize
 from types import TracebackType
@@ -72,18 +74,21 @@ class GatheringHandler(logging.StreamHandler[TextIO]):
     """
 
     def __init__(self, stream: TextIO) -> None:
-        """Writes to `stream`."""
+        """Writes to `stream`; the thread begins with the first line."""
         super().__init__(stream)
         self._records: deque[logging.LogRecord] = deque()
         self._writing = threading.Lock()
-        self._is_due = False
+        self._due = threading.Event()
+        self._writer: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keeps the record, and has it written soon; where nobody reads what was written, the caller waits at last."""
         self._records.append(record)
-        if not self._is_due:
-            self._is_due = True
-            self._write_later()
+        if not self._due.is_set():
+            self._due.set()
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write, name="hilum-log", daemon=True)
+                self._writer.start()
         elif len(self._records) >= _MOST_KEPT:
             self.flush()
 
@@ -97,19 +102,13 @@ class GatheringHandler(logging.StreamHandler[TextIO]):
                 self.stream.write("".join(lines))
                 self.stream.flush()
 
-    def _write_later(self) -> None:
-        later = threading.Timer(_GATHER_S, self._write)
-        later.daemon = True
-        later.start()
-
     def _write(self) -> None:
-        try:
-            self.flush()
-        finally:
-            self._is_due = False
-            if self._records:  # came too late for this time, and found that it was still due
-                self._is_due = True
-                self._write_later()
+        while True:
+            self._due.wait()
+            time.sleep(_GATHER_S)
+            self._due.clear()  # what comes from now on is due again
+            with suppress(OSError, ValueError):  # nobody can be told that standard error has gone
+                self.flush()
 
 
 def configure(level: str) -> None:
