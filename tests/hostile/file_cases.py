@@ -155,12 +155,33 @@ def _others() -> tuple[Case, ...]:
         for name, body in foreign.items()
     )
     tail = b"PK\x03\x04<script>alert(1)</script>"
+    stream = zlib.compress(img.scanlines(PICTURE, 8))
+    hidden = {
+        "behind-image-data": [img.chunk(b"IDAT", stream + tail), img.chunk(b"IEND", b"")],
+        "in-rows-beyond-the-last": [
+            img.chunk(b"IDAT", zlib.compress(img.scanlines(PICTURE, 8) + bytes(129))), img.chunk(b"IEND", b"")
+        ],
+        "in-an-image-data-chunk-of-its-own": [
+            img.chunk(b"IDAT", stream), img.chunk(b"IDAT", tail), img.chunk(b"IEND", b"")
+        ],
+        "in-the-end-chunk": [img.chunk(b"IDAT", stream), img.chunk(b"IEND", tail)],
+    }  # fmt: skip
     makers = {"png": img.png, "jpg": img.jpeg, "webp": img.webp, "bmp": img.bmp, "tif": img.tiff, "dcm": dcm.dicom}
     tailed = tuple(
         refused("H26", f"tail-{ext}", lambda make=make: make() + tail, f"slice.{ext}", "trailing-data")
         for ext, make in makers.items()
     )
-    return named_png + tailed
+    inside = tuple(
+        refused("H26", name, lambda parts=parts: _png_of(*parts), "slice.png", "trailing-data")
+        for name, parts in hidden.items()
+    )
+    palette = img.chunk(b"PLTE", tail.ljust(768))
+    in_palette = refused("H26", "in-a-palette-of-grey", lambda: img.png(before=palette), "slice.png", "image-corrupt")
+    return (*named_png, *tailed, *inside, in_palette)
+
+
+def _png_of(*parts: bytes) -> bytes:
+    return b"".join((img.PNG_SIGNATURE, img.ihdr(128, 128), *parts))
 
 
 def _jpegs() -> tuple[Case, ...]:
@@ -170,6 +191,8 @@ def _jpegs() -> tuple[Case, ...]:
     return (
         refused("H16", "cmyk-jpeg", photo("CMYK"), "slice.jpg", "color-mode-unsupported"),
         refused("H16", "ycck-jpeg", _ycck, "slice.jpg", "color-mode-unsupported"),
+        refused("H27", "20-mb-of-fill", lambda: b"\xff\xd8" + b"\xff" * 20_000_000, "slice.jpg", "image-truncated",
+                 is_bomb=True),
         refused("H27", "10k-scans", lambda: img.many_scans(10_000), "slice.jpg", "decode-timeout", is_bomb=True),
         refused("H27", "65500x1", lambda: img.jpeg(np.zeros((1, 65_500), np.uint8)), "slice.jpg", "image-too-small"),
         refused("H27", "arithmetic", lambda: img.with_frame_byte(img.jpeg(), 1, 0xC9), "slice.jpg",

@@ -34,6 +34,7 @@ _BARE_JFIF = b"JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 _READ_FRAMES = {0xC0, 0xC1, 0xC2}
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE = {0x01, *range(0xD0, 0xD8)}
+_FILL = re.compile(rb"\xff+")
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
@@ -159,8 +160,7 @@ def _iter_segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 def _next_marker(data: bytes, at: int) -> tuple[int, int]:
     if at < len(data) and data[at] != 0xFF:
         raise ImageCorrupt("The JPEG has stray bytes between its segments.")
-    while at < len(data) and data[at] == 0xFF:
-        at += 1
+    at = fill.end() if (fill := _FILL.match(data, at)) else at
     if at >= len(data):
         raise ImageTruncated("The JPEG ends before its end marker.")
     return at + 1, data[at]

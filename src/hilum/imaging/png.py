@@ -120,11 +120,11 @@ def _iter_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
             raise ImageTruncated("The PNG ends inside a chunk.")
         if deflate.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
             raise ImageCorrupt(f"The checksum of a PNG {kind.decode()} chunk is wrong.")
+        if kind == b"IEND" and (behind := length + len(data) - end):
+            raise TrailingData(f"{behind} bytes stand in or behind the end of the PNG.", actual=behind)
         yield kind, view[at + 8 : end - 4]
         at = end
         if kind == b"IEND":
-            if at != len(data):
-                raise TrailingData(f"{len(data) - at} bytes follow the end of the PNG.", actual=len(data) - at)
             return
     raise ImageCorrupt("The PNG has too many chunks.", limit=_MAX_CHUNKS)
 
@@ -142,9 +142,7 @@ def _read_chunks(data: bytes, limits: Limits) -> _Chunks:
                 raise ImageCorrupt("The PNG's image data is interrupted by another chunk.")
             chunks.idat.append(body)
         elif kind == b"PLTE":
-            if chunks.palette is not None or chunks.idat or len(body) % 3 or not 3 <= len(body) <= 768:
-                raise ImageCorrupt("The PNG's palette is malformed or misplaced.")
-            chunks.palette = bytes(body)
+            chunks.palette = _read_palette(body, chunks)
         elif kind in {b"acTL", b"fcTL", b"fdAT"}:
             raise ImageMultiFrame("The PNG is animated; send a single slice.")
         elif kind[:1].isupper() and kind != b"IEND":
@@ -164,6 +162,13 @@ def _read_header(body: memoryview, limits: Limits) -> _Header:
     channels = 4 if color == 4 else _CHANNELS[color]
     check_size(width, height, limits, bytes_per_pixel=channels * (2 if depth == 16 else 1))
     return _Header(width, height, depth, color, interlace == 1)
+
+
+def _read_palette(body: memoryview, chunks: _Chunks) -> bytes:
+    is_misplaced = chunks.palette is not None or bool(chunks.idat) or chunks.header.color in {0, 4}
+    if is_misplaced or len(body) % 3 or not 3 <= len(body) <= 768:
+        raise ImageCorrupt("The PNG's palette is malformed or misplaced.")
+    return bytes(body)
 
 
 def _read_ancillary(kind: bytes, body: bytes, chunks: _Chunks) -> None:
@@ -213,6 +218,8 @@ def _decode_samples(chunks: _Chunks) -> Samples:
     samples: Samples | None = cv2.imdecode(np.frombuffer(_rebuilt(header, color, idat), np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
         raise _why_undecodable(chunks.idat, expected)
+    if rows is None and expected <= _INFLATED_AT_ONCE:  # libpng only warns
+        raise TrailingData("The PNG holds more image data than its header says.")
     return samples
 
 

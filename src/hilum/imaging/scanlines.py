@@ -31,13 +31,15 @@ def inflated(idat: Sequence[memoryview], size: int) -> bytearray | None:
         size: of all its filtered rows, in bytes.
 
     Returns:
-        The filtered rows; None where the data are damaged or of another size, which libpng then judges.
+        The filtered rows; None where the data are damaged, of another size, or followed by others.
     """
+    packed = idat[0] if len(idat) == 1 else b"".join(idat)
     try:
-        rows = deflate.zlib_decompress(idat[0] if len(idat) == 1 else b"".join(idat), size)
+        rows = deflate.zlib_decompress(packed, size)
     except deflate.DeflateError:
         return None
-    return rows if len(rows) == size else None
+    is_whole = len(rows) == size and packed[-4:] == deflate.adler32(rows).to_bytes(4)  # nothing may follow
+    return rows if is_whole else None
 
 
 def one_channel(rows: bytearray, width: int, height: int, channels: int) -> bytearray | None:
