@@ -144,3 +144,18 @@ def test_what_waits_is_written_when_the_process_ends(monkeypatch: pytest.MonkeyP
     log.info("the last request")
     log.handlers[0].flush()
     assert stream.getvalue() == "the last request\n"
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "\U0001f600" * 100_000, '"\x1b\n' * 50_000])
+def test_no_line_is_longer_than_eight_kilobytes(text: str) -> None:
+    """H95."""
+    try:
+        int(text)
+    except ValueError:
+        record = logging.LogRecord("hilum", logging.ERROR, __file__, 1, text, None, sys.exc_info())
+    record.reason = text
+    line = JsonFormatter().format(record)
+    assert len(line) <= 8192
+    assert line.isascii()
+    assert text.startswith(json.loads(line)["event"])
+    assert "ValueError" in json.loads(line)["traceback"]

@@ -23,7 +23,9 @@ from typing import Any, TextIO
 
 _RAISED = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
-_LONGEST_LINE = 8000
+_LONGEST_EVENT, _LONGEST_REASON, _LONGEST_TRACEBACK = 2000, 1000, 4000
+"""As JSON writes them, in bytes: with the other fields a line has 8 kB at most."""
+
 _GATHER_S, _MOST_KEPT = 0.1, 10_000
 _FIELDS = (
     "request_id",
@@ -48,12 +50,14 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage()[:_LONGEST_LINE],
+            "event": _first(record.getMessage(), _LONGEST_EVENT),
         }
         told = record.__dict__
         line |= {name: told[name] for name in _FIELDS if name in told}
+        if isinstance(line.get("reason"), str):
+            line["reason"] = _first(line["reason"], _LONGEST_REASON)
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)[-_LONGEST_LINE:]
+            line["traceback"] = _first(self.formatException(record.exc_info)[::-1], _LONGEST_TRACEBACK)[::-1]
         return json.dumps(line)
 
     def formatException(self, ei: _RAISED) -> str:  # noqa: N802 - the name is the library's
@@ -65,6 +69,14 @@ class JsonFormatter(logging.Formatter):
             told.insert(0, "".join(traceback.format_tb(error.__traceback__)) + _name_of(error))
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         return "\n\n".join(told)
+
+
+def _first(text: str, longest: int) -> str:
+    """What fits of it, from its beginning on; JSON writes some characters as twelve."""
+    text = text[:longest]
+    while len(json.dumps(text)) > longest:
+        text = text[: len(text) * 3 // 4]
+    return text
 
 
 class GatheringHandler(logging.StreamHandler[TextIO]):

@@ -195,6 +195,7 @@ ARCHIVE_CASES: tuple[ArchiveCase, ...] = (
         "H40", "deflate64", lambda: patch(one(), b"PK\1\2", 10, struct.pack("<H", 9)), "archive-unsupported-method"
     ),
     _refused("H40", "99", lambda: patch(one(), b"PK\1\2", 10, struct.pack("<H", 99)), "archive-unsupported-method"),
+    _refused("H01", "empty", lambda: b"", "empty-file"),
     _refused("H41", "cut-short", lambda: one()[:-10], "archive-corrupt"),
     _refused("H41", "two-ends", _two_ends, "archive-corrupt"),
     _refused("H41", "multi-disk", lambda: patch(one(), b"PK\5\6", 4, struct.pack("<H", 1)), "archive-corrupt"),

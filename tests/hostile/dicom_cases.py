@@ -116,6 +116,8 @@ def _dicom_attributes() -> tuple[Case, ...]:
         answer("H54", "intercept-missing", "dicom-rescale", {intercept: None}),
         answer("H54", "slope-0", "dicom-rescale", {slope: ("DS", "0")}),
         answer("H54", "slope-nan", "dicom-rescale", {slope: ("DS", "NaN")}),
+        answer("H54", "slope-underscore", "dicom-rescale", {slope: ("DS", "1_0")}),
+        answer("H54", "slope-infinity", "dicom-rescale", {slope: ("DS", "Infinity")}),
         answer("H54", "slope-1e308", "dicom-rescale", {slope: ("DS", "1e308")}),
         answer("H54", "slope-text", "dicom-rescale", {slope: ("DS", "one")}),
         answer("H56", "modality-mr", "dicom-modality", {0x00080060: ("CS", "MR")}),

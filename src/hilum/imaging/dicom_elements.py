@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 
@@ -32,6 +33,9 @@ _MAX_DEPTH = 16
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+
+_DECIMAL = re.compile(r" *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)? *")
+"""PS3.5, section 6.2, decimal string."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,10 @@ class DicomFile:
             ValueError: one is no number.
         """
         text = self.text(tag)
-        return tuple(float(part) for part in text.split("\\")) if text else ()
+        parts = text.split("\\") if text else []
+        if not all(map(_DECIMAL.fullmatch, parts)):  # `float` also takes "1_0", "NaN" and digits of other scripts
+            raise ValueError("a decimal string is no number")
+        return tuple(map(float, parts))
 
 
 def walk(data: bytes) -> DicomFile:

@@ -9,7 +9,14 @@ from typing import BinaryIO, Literal
 from hilum.dataset.archive import ArchiveLimits, is_archive, member_names, read_members
 from hilum.dataset.class_names import normalise_class_name
 from hilum.dataset.member_layout import MemberLabel, label_members
-from hilum.errors import ArchiveNested, ArchiveNoUsableImages, ArchiveTooManyFiles, DatasetInvalid, LabelInvalid
+from hilum.errors import (
+    ArchiveNested,
+    ArchiveNoUsableImages,
+    ArchiveTooManyFiles,
+    DatasetInvalid,
+    EmptyFile,
+    LabelInvalid,
+)
 from hilum.imaging.formats import recognise
 from hilum.services.image_reading import IncomingFile
 
@@ -128,6 +135,8 @@ class UploadListing:
         with part.open() as file:
             if not is_archive(file):
                 if self._label is None:
+                    if not part.size:
+                        raise EmptyFile("a file has no bytes")
                     file.seek(0)
                     recognise(file.read(_HEAD_BYTES))  # another kind of archive is told so
                     raise LabelInvalid("send `label`, the class of the files, or one zip with a folder a class")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TypeVar
 
 from fastapi import Request
@@ -20,11 +21,18 @@ def parsed(kind: type[Shape], body: bytes) -> Shape:
         RequestInvalid: it is no JSON, or of another shape; the message names the first fault.
     """
     try:
-        return kind.model_validate_json(body)
+        found = kind.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise RequestInvalid(f"body{'.' if place else ''}{place}: {first['msg']}"[:300]) from error
+    json.loads(body, object_pairs_hook=_require_once)  # pydantic takes the last of two, another reader the first
+    return found
+
+
+def _require_once(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise RequestInvalid("body: a member is there twice")
 
 
 async def optional_json(request: Request, uploads: UploadReader) -> bytes:
