@@ -20,7 +20,7 @@ from hilum.inference.predictor import Prediction, Predictor
 from hilum.services.recent import RecentPrediction
 
 _STAGES = (
-    (predictor_module, ("decode", "quality_warnings", "preprocess", "calibrated_probabilities")),
+    (predictor_module, ("decode", "overview_of", "quality_warnings", "preprocess", "calibrated_probabilities")),
     (preprocess_module, ("find_body",)),
 )
 """Modules, and the names in them that are each a stage."""

@@ -111,7 +111,7 @@ def test_a_command_is_measured() -> None:
 def test_stages_add_up_to_the_prediction(tiny_bundle: Path, slice_png: bytes) -> None:
     predictor = Predictor.load(tiny_bundle)
     (seconds,) = measure(predictor, [("a.png", slice_png)], 1)
-    assert {"decode", "find_body", "preprocess", "infer", "rest", "predict", "keep"} <= set(seconds)
+    assert {"decode", "overview_of", "find_body", "preprocess", "infer", "rest", "predict", "keep"} <= set(seconds)
     parts = sum(value for name, value in seconds.items() if name not in {"predict", "keep"})
     assert parts == pytest.approx(seconds["predict"])
 

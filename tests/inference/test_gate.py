@@ -11,9 +11,10 @@ import pytest
 
 from gated_bundle import SIDE, gate_settings, gated_copy, tiny_gate
 from hilum.errors import BundleInvalid, NotAChestCt
+from hilum.imaging.overview import overview_of
 from hilum.imaging.phantoms import draw_phantom
 from hilum.inference.bundle import copy_gate, gate_of, open_bundle
-from hilum.inference.gate import GATE, UNUSUAL, gate_picture
+from hilum.inference.gate import GATE, UNUSUAL, gate_picture, overview_picture
 from hilum.inference.gate_manifest import CHEST, GateGolden, GateManifest
 from hilum.inference.predictor import Predictor
 
@@ -60,6 +61,27 @@ def test_brightness_and_contrast_do_not_matter() -> None:
 
 def test_a_picture_of_one_grey_does_not_become_noise() -> None:
     assert gate_picture(np.full((80, 80), 120, np.uint8), 32).max() == 0
+
+
+def test_an_overview_is_seen_like_the_picture_it_was_made_of() -> None:
+    phantom = draw_phantom(3, side=480)[:320]
+    from_overview, direct = overview_picture(overview_of(phantom), 64), gate_picture(phantom, 64)
+    assert from_overview.shape == direct.shape
+    assert np.abs(from_overview - direct).mean() < 0.02
+    assert np.array_equal(from_overview.any(axis=1), direct.any(axis=1))
+
+
+def test_an_overview_of_one_grey_does_not_become_noise() -> None:
+    grain = np.random.default_rng(0).integers(119, 122, (200, 200), np.uint8)
+    assert overview_picture(overview_of(grain), 32).max() <= 0.25 + 1e-6
+
+
+def test_a_gate_sees_what_it_was_fitted_on(tmp_path: Path) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (410, 300), np.uint8)
+    of_picture, of_overview = (tiny_gate(tmp_path, sees_overview=sees).judge(picture) for sees in (False, True))
+    assert of_picture.score != of_overview.score
+    at_hand = tiny_gate(tmp_path, sees_overview=True).judge(picture, overview=overview_of(picture))
+    assert at_hand == of_overview
 
 
 def test_other_pictures_are_refused_in_words(tmp_path: Path) -> None:

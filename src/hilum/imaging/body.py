@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.imaging.histogram import histogram, percentile, percentiles_of
-
-_SEARCH_SIDE = 160
-"""Long side of the reduced picture the body is searched in: the body spans most of it, so 1 % is precise enough."""
+from hilum.imaging.histogram import histogram, percentile
+from hilum.imaging.overview import Overview, overview_of
 
 _MIN_BODY_SHARE = 0.08
 """A hull smaller than this share of the picture is no body; the whole picture is taken instead."""
@@ -48,7 +46,9 @@ class Body:
     is_found: bool
 
 
-def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32], *, separates_fat: bool = True) -> Body:
+def find_body(
+    pixels: NDArray[np.uint8] | NDArray[np.float32], *, separates_fat: bool = True, overview: Overview | None = None
+) -> Body:
     """Locates the body's bounding box, its hull and its two grey anchors.
 
     The slice is reduced, split into air and tissue by Otsu's threshold (IEEE Trans. SMC 9(1), 1979), opened to
@@ -59,17 +59,14 @@ def find_body(pixels: NDArray[np.uint8] | NDArray[np.float32], *, separates_fat:
         pixels: (H, W) grey values, any scale.
         separates_fat: split the dark part again where a window has cut the lungs to black, so that fat stays inside;
             False finds bodies as models before this step were trained with.
+        overview: of `pixels`, where the caller has it already.
 
     Returns:
         The body; for a slice without one, the whole picture with `is_found=False`.
     """
     height, width = pixels.shape
-    scale = _SEARCH_SIDE / max(height, width)
-    small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(pixels, small_size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    low, high = percentiles_of(small, 0.5, 99.5)
-    span = max(high - low, 1e-6)
-    grey = np.clip((small.astype(np.float32) - low) * (255.0 / span), 0, 255).astype(np.uint8)
+    overview = overview or overview_of(pixels)
+    grey, scale, low, span = overview.grey, overview.scale, overview.low, overview.span
 
     otsu, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     threshold = int(otsu)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.imaging.body import Body, find_body
+from hilum.imaging.overview import Overview
 
 
 class Preprocessing(BaseModel):
@@ -29,9 +30,9 @@ class Preprocessing(BaseModel):
     darkest: float = Field(default=0.0, ge=0, le=0.5, description="what is darker inside the body is shown like this")
     separates_fat: bool = Field(default=False, description="how the body is found: see `hilum.imaging.body.find_body`")
 
-    def body_of(self, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Body:
-        """The body in (H, W) grey values, found as the model learnt it."""
-        return find_body(pixels, separates_fat=self.separates_fat)
+    def body_of(self, pixels: NDArray[np.uint8] | NDArray[np.float32], overview: Overview | None = None) -> Body:
+        """The body in (H, W) grey values, found as the model learnt it; `overview` is of them, where it is at hand."""
+        return find_body(pixels, separates_fat=self.separates_fat, overview=overview)
 
 
 SOFT_TISSUE = Preprocessing(lung_level=-0.18, tissue_level=0.85, darkest=0.1, separates_fat=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from hilum.errors import BundleInvalid, NotAChestCt
 from hilum.imaging.histogram import percentiles_of
+from hilum.imaging.overview import HIGHEST, LOWEST, Overview, overview_of, size_within
 from hilum.imaging.phantoms import draw_phantom
 from hilum.inference.engines import open_session
 from hilum.inference.gate_manifest import CHEST, GateManifest
@@ -63,10 +65,19 @@ class Gate:
         self._chest = settings.kinds.index(CHEST)
         self._check_golden(graph.name)
 
-    def judge(self, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Verdict:
-        """Judges one decoded picture: (H, W) grey values on the 0..255 scale."""
+    def judge(self, pixels: NDArray[np.uint8] | NDArray[np.float32], *, overview: Overview | None = None) -> Verdict:
+        """Judges one decoded picture.
+
+        Args:
+            pixels: (H, W) grey values on the 0..255 scale.
+            overview: of `pixels`, where the caller has it already.
+        """
         settings = self.settings
-        scores = self.scores(gate_picture(pixels, settings.side)).tolist()
+        if settings.sees_overview:
+            picture = overview_picture(overview or overview_of(pixels), settings.side)
+        else:
+            picture = gate_picture(pixels, settings.side)
+        scores = self.scores(picture)
         score = scores[self._chest]
         kind = settings.kinds[scores.index(max(scores))]
         scores[self._chest] = -1.0
@@ -79,11 +90,18 @@ class Gate:
             is_unusual=not is_refused and score < settings.unusual_below,
         )
 
-    def admit(self, pixels: NDArray[np.uint8] | NDArray[np.float32], *, refuses: bool = True) -> tuple[str, ...]:
+    def admit(
+        self,
+        pixels: NDArray[np.uint8] | NDArray[np.float32],
+        *,
+        overview: Overview | None = None,
+        refuses: bool = True,
+    ) -> tuple[str, ...]:
         """Lets a chest CT slice through.
 
         Args:
             pixels: (H, W) grey values on the 0..255 scale.
+            overview: of `pixels`, where the caller has it already.
             refuses: False lets everything through, with the warning.
 
         Returns:
@@ -92,7 +110,7 @@ class Gate:
         Raises:
             NotAChestCt: the picture is something else.
         """
-        verdict = self.judge(pixels)
+        verdict = self.judge(pixels, overview=overview)
         if verdict.is_refused and refuses:
             limit = self.settings.refuse_below
             raise NotAChestCt(
@@ -106,10 +124,14 @@ class Gate:
             )
         return (UNUSUAL,) if verdict.is_unusual or verdict.is_refused else ()
 
-    def scores(self, picture: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities (kinds,) of a picture made by `gate_picture`, (side, side, 1)."""
+    def scores(self, picture: NDArray[np.float32]) -> list[float]:
+        """Probabilities, in the order of the kinds, of a picture as the gate sees it, (side, side, 1)."""
         (logits,) = self._session.run(["logits"], {self._input: picture[np.newaxis]})
-        return np.asarray(softmax(logits)[0])
+        given = logits[0].tolist()
+        highest = max(given)
+        exponentials = [math.exp(logit - highest) for logit in given]
+        total = sum(exponentials)
+        return [exponential / total for exponential in exponentials]
 
     def _check_golden(self, name: str) -> None:
         for golden in self.settings.golden:
@@ -124,27 +146,44 @@ class Gate:
                 )
 
 
+def overview_picture(overview: Overview, side: int) -> NDArray[np.float32]:
+    """The whole picture as the gate sees it, made from its overview: reduced once more, centred on black.
+
+    Returns:
+        (side, side, 1) float32 in [0, 1].
+    """
+    across, down = size = size_within(overview.grey.shape, side)
+    small = cv2.resize(overview.grey, size, interpolation=cv2.INTER_LINEAR)  # a tenth of INTER_AREA's time
+    picture, inside = _black(side, across, down)
+    np.multiply(small, np.float32(min(1.0, overview.span / _MIN_SPAN) / 255), out=inside)
+    return picture
+
+
 def gate_picture(pixels: NDArray[np.uint8] | NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """The whole picture as the gate sees it: reduced, centred on black, grey values stretched to [0, 1].
+    """The whole picture as gates without `sees_overview` see it: reduced in one step, centred on black, stretched.
 
     Args:
         pixels: (H, W) grey values on the 0..255 scale.
         side: of the square.
 
     Returns:
-        (side, side, 1) float32.
+        (side, side, 1) float32 in [0, 1].
     """
-    height, width = pixels.shape
-    scale = side / max(height, width)
-    across, down = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(pixels, (across, down), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    low, high = percentiles_of(small, 0.5, 99.5)
+    across, down = size = size_within(pixels.shape, side)
+    is_smaller = side < max(pixels.shape)
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR)
+    low, high = percentiles_of(small, LOWEST, HIGHEST)
     gain = 1 / max(high - low, _MIN_SPAN)
+    picture, inside = _black(side, across, down)
+    np.clip(small.astype(np.float32) * np.float32(gain) - np.float32(low * gain), 0, 1, out=inside)
+    return picture
+
+
+def _black(side: int, across: int, down: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A black square (side, side, 1), and the part (down, across) in its middle."""
     picture = np.zeros((side, side, 1), np.float32)
     top, left = (side - down) // 2, (side - across) // 2
-    stretched = small.astype(np.float32) * np.float32(gain) - np.float32(low * gain)
-    np.clip(stretched, 0, 1, out=picture[top : top + down, left : left + across, 0])
-    return picture
+    return picture, picture[top : top + down, left : left + across, 0]
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -38,6 +38,8 @@ class GateManifest(_Strict):
     Attributes:
         file: the gate's graph, which lies in the bundle.
         side: of the square the whole picture is put into, in pixels.
+        sees_overview: the gate was fitted on pictures reduced to their overview first, as the body is searched in;
+            gates before this were not.
         kinds: what a picture may be, in the order of the graph's logits; `chest_ct` is one of them.
         words: each kind in words that follow "looks like".
         refuse_below: chest score below which a picture is refused.
@@ -49,6 +51,7 @@ class GateManifest(_Strict):
 
     file: str
     side: int = Field(ge=32, le=512)
+    sees_overview: bool = False
     kinds: tuple[str, ...]
     words: dict[str, str]
     refuse_below: float = Field(ge=0, le=1)

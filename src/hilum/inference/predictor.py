@@ -15,6 +15,7 @@ from hilum.dataset.sketch import sketch_of
 from hilum.errors import LookAlikesMissing
 from hilum.imaging.body import Body
 from hilum.imaging.decode import CtSlice, Decode, Limits, decode
+from hilum.imaging.overview import Overview, overview_of
 from hilum.imaging.preprocess import preprocess
 from hilum.imaging.quality import quality_warnings
 from hilum.imaging.statistics import statistics_of
@@ -188,8 +189,9 @@ class Predictor:
             NotAChestCt: the bundle's gate says that the picture is something else.
         """
         manifest = self.manifest
-        gate_warnings = self._gate.admit(ct_slice.pixels, refuses=not self._answers_all) if self._gate else ()
-        body = manifest.preprocessing.body_of(ct_slice.pixels)
+        overview = overview_of(ct_slice.pixels)
+        gate_warnings = self._gate_warnings(ct_slice, overview)
+        body = manifest.preprocessing.body_of(ct_slice.pixels, overview)
         tensor = preprocess(ct_slice.pixels, manifest.preprocessing, body)
         output = self._engine.run(tensor[np.newaxis])
         probabilities = calibrated_probabilities(output.logits, manifest.temperature)[0]
@@ -217,6 +219,11 @@ class Predictor:
             features=None if output.features is None else output.features[0],
             statistics=statistics_of(ct_slice.pixels, body),
         )
+
+    def _gate_warnings(self, ct_slice: CtSlice, overview: Overview) -> tuple[str, ...]:
+        if self._gate is None:
+            return ()
+        return self._gate.admit(ct_slice.pixels, overview=overview, refuses=not self._answers_all)
 
     def _compared(self, prediction: Prediction, digest: str, similar: int) -> Prediction:
         """Adds what the training slices say: the file's hash always, the slice itself and its look-alikes if asked."""

@@ -16,20 +16,7 @@ from hilum.inference.bundle import open_bundle
 from hilum.inference.gate_manifest import CHEST
 from hilum.training.gate import pictures
 from hilum.training.gate.drawings import draw_head, draw_screen
-from hilum.training.gate.fit import choose_thresholds, fit_gate, fit_layer
-
-
-def test_thresholds_follow_the_chest_slices_alone() -> None:
-    scores = np.linspace(0, 1, 1001)
-    assert choose_thresholds(scores) == (pytest.approx(0.01), pytest.approx(0.1))
-    refuse, unusual = choose_thresholds(np.full(500, 0.99))
-    assert (refuse, unusual) == (0.3, 0.9)
-
-
-def test_no_more_than_the_stated_share_is_refused() -> None:
-    scores = np.random.default_rng(0).beta(3, 1, 743)
-    refuse, _ = choose_thresholds(scores)
-    assert (scores < refuse).mean() <= 0.01
+from hilum.training.gate.fit import fit_gate, fit_layer
 
 
 def test_kinds_count_alike_however_many_pictures_they_have() -> None:

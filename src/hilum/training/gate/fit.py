@@ -18,7 +18,7 @@ from hilum.errors import DatasetInvalid
 from hilum.evaluation import share_figure
 from hilum.imaging.phantoms import draw_phantom
 from hilum.inference.bundle import add_to_bundle, open_bundle
-from hilum.inference.gate import GATE, gate_picture, softmax
+from hilum.inference.gate import GATE, softmax
 from hilum.inference.gate_manifest import CHEST, GateFigure, GateGolden, GateManifest
 from hilum.training.gate.graph import SIDE, build_trunk, write_graph
 from hilum.training.gate.pictures import (
@@ -32,7 +32,9 @@ from hilum.training.gate.pictures import (
     make_pictures,
     read_chest_sources,
     read_other_sources,
+    seen_by_gate,
 )
+from hilum.training.gate.thresholds import choose_thresholds
 
 Progress = Callable[[str, float, str], None]
 
@@ -48,15 +50,6 @@ WORDS = {
     "natural": "a photo",
 }
 """What follows "looks like"; any other kind is called as its folder is."""
-
-REFUSED_SHARE = 0.01
-"""Of held-out chest slices, labels as delivered, at most so many are refused."""
-
-UNUSUAL_SHARE = 0.03
-"""Of held-out chest slices at most so many are refused or let through with a warning."""
-
-_REFUSE_RANGE, _UNUSUAL_RANGE = (0.01, 0.3), (0.1, 0.9)
-"""What the thresholds may be, however few or easy the slices are that they are chosen by."""
 
 _GOLDEN_SEEDS = (0, 1, 2, 3)
 _FOLDS = 5
@@ -141,6 +134,7 @@ def fit_gate(
     settings = GateManifest(
         file=GATE,
         side=SIDE,
+        sees_overview=True,
         kinds=kinds,
         words={kind: WORDS.get(kind, kind.replace("_", " ")) for kind in kinds},
         refuse_below=refuse_below,
@@ -202,18 +196,6 @@ def fit_layer(
     return LinearLayer(kernel, bias)
 
 
-def choose_thresholds(scores: NDArray[np.float64]) -> tuple[float, float]:
-    """Where to refuse and where to warn, from the scores of held-out chest slices alone."""
-    ordered = np.sort(scores)
-
-    def below(share: float, low: float, high: float) -> float:
-        chosen = float(np.clip(ordered[int(share * len(ordered))], low, high))
-        return int(chosen * 1e4 + 1e-6) / 1e4  # rounded down, or one more would be refused
-
-    refuse = below(REFUSED_SHARE, *_REFUSE_RANGE)
-    return refuse, max(refuse, below(UNUSUAL_SHARE, *_UNUSUAL_RANGE))
-
-
 @dataclass(frozen=True)
 class _Measure:
     refuse_below: float
@@ -261,8 +243,8 @@ def _stacked(sources: Sequence[Source]) -> NDArray[np.uint8]:
 
 
 def _golden(seed: int, layer: LinearLayer, trunk: keras.Model, chest: int) -> GateGolden:
-    picture = gate_picture(draw_phantom(seed), SIDE)
-    score = layer.scores(trunk.predict_on_batch(picture[np.newaxis]))[0, chest]
+    seen = seen_by_gate(draw_phantom(seed), SIDE)
+    score = layer.scores(take_features(trunk, seen[np.newaxis]))[0, chest]
     return GateGolden(phantom_seed=seed, chest_score=round(float(score), 6))
 
 

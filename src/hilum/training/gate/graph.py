@@ -16,7 +16,7 @@ from hilum.training.architectures import packaged_weights
 from hilum.training.efficientnet_lite import build_efficientnet_lite, load_imagenet_weights
 from hilum.training.export import export_graph
 
-SIDE = 96
+SIDE = 88
 _BLOCKS = 8
 """Of 16: stride 16 and 80 channels, 0.26 of 3.4 million weights."""
 

@@ -13,8 +13,9 @@ from hilum.dataset.manifest import DatasetManifest, ImageRecord
 from hilum.dataset.neighbours import joined
 from hilum.dataset.series import series_groups
 from hilum.imaging.decode import decode
+from hilum.imaging.overview import overview_of
 from hilum.imaging.phantoms import draw_phantom
-from hilum.inference.gate import gate_picture
+from hilum.inference.gate import overview_picture
 from hilum.inference.gate_manifest import CHEST
 from hilum.training.gate.drawings import draw_abdomen, draw_head, draw_pattern, draw_screen
 from hilum.training.gate.variants import Grey, lung_share, picture_variant, reduced, section_variant, without_lungs
@@ -68,7 +69,7 @@ class Source:
     @classmethod
     def of(cls, kind: str, group: str, name: str, pixels: NDArray[np.uint8] | NDArray[np.float32], side: int) -> Source:
         """The source that a decoded picture makes."""
-        return cls(kind, group, name, reduced(pixels), _eight_bits(gate_picture(pixels, side)))
+        return cls(kind, group, name, reduced(pixels), seen_by_gate(pixels, side))
 
 
 @dataclass(frozen=True)
@@ -193,8 +194,7 @@ class _Rows:
         self._rest: list[tuple[str, int, float, int]] = []
 
     def add(self, grey: Grey, kind: str, fold: int, weight: float) -> None:
-        picture = gate_picture(np.ascontiguousarray(grey), self._side)
-        self.append(_eight_bits(picture), kind, fold, weight)
+        self.append(seen_by_gate(np.ascontiguousarray(grey), self._side), kind, fold, weight)
 
     def append(self, picture: NDArray[np.uint8], kind: str, fold: int, weight: float, *, source: int = -1) -> None:
         self._pixels.append(picture)
@@ -213,5 +213,6 @@ def _pixels(path: Path) -> NDArray[np.uint8] | NDArray[np.float32]:
     return decode(path.read_bytes(), name=path.name).pixels
 
 
-def _eight_bits(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.rint(picture * 255).astype(np.uint8)
+def seen_by_gate(pixels: NDArray[np.uint8] | NDArray[np.float32], side: int) -> NDArray[np.uint8]:
+    """(side, side, 1): what a gate sees of (H, W) grey values when it is served, times 255."""
+    return np.rint(overview_picture(overview_of(pixels), side) * 255).astype(np.uint8)
