@@ -12,7 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import cv2
+
 from bench import machine
+from bench.audit import CLASSES, draw
 from bench.figures import report, table
 from bench.server import hilum_command
 
@@ -53,18 +56,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Trains in each mode asked for, prints the table and writes the JSON."""
     options = _parser().parse_args(arguments)
     about = machine.description()
-    data = machine.data_folder() / "chest-ct-scan-images"
     usages: dict[str, Usage] = {}
-    for mode in ("head", "full") if options.full else ("head",):
-        with TemporaryDirectory(prefix="hilum-bench-") as folder:
-            out = Path(folder) / "bundle"
-            command = [*hilum_command(), "train", "--data", str(data), "--out", str(out), "--mode", mode]
-            usages[mode] = run_measured([*command, *options.train_option])
+    with TemporaryDirectory(prefix="hilum-bench-") as folder:
+        if options.drawn:
+            sets = {f", {count:,} drawn": _drawn(Path(folder) / str(count), count) for count in options.drawn}
+        else:
+            sets = {"": machine.data_folder() / "chest-ct-scan-images"}
+        for name, data in sets.items():
+            for mode in ("head", "full") if options.full else ("head",):
+                out = Path(folder) / "bundle"
+                command = [*hilum_command(), "train", "--data", str(data), "--out", str(out), "--mode", mode]
+                usages[mode + name] = run_measured([*command, *options.train_option])
     results = {mode: asdict(usage) for mode, usage in usages.items()}
     rows = [(mode, *asdict(usage).values(), f"{_cores_busy(usage):.2f}") for mode, usage in usages.items()]
     shown = table(("mode", "wall s", "user s", "system s", "peak RSS MB", "exit code", "cores busy"), rows)
     report("train", about, {"options": options.train_option, "modes": results}, shown, options.out)
     return max((usage.exit_code for usage in usages.values()), default=0)
+
+
+def _drawn(folder: Path, count: int) -> Path:
+    """So many drawn slices of 256 × 256 pixels, all different, in a folder for each class."""
+    for number in range(count):
+        of_class = folder / "train" / CLASSES[number % len(CLASSES)]
+        of_class.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(of_class / f"{number}.png"), draw(number, 256))
+    return folder
 
 
 def _cores_busy(usage: Usage) -> float:
@@ -74,6 +90,9 @@ def _cores_busy(usage: Usage) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.train", description=__doc__)
     parser.add_argument("--full", action="store_true", help="also time --mode full, which takes far longer")
+    parser.add_argument(
+        "--drawn", type=int, nargs="+", metavar="N", help="on so many drawn slices instead of the reference data"
+    )
     parser.add_argument(
         "--train-option", action="append", default=[], metavar="OPTION", help="given to `hilum train`, as --seed=1"
     )

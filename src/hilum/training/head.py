@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from hilum.training.architectures import HEAD, build_classifier
 from hilum.training.fit_settings import EpochHook, FitSettings
+from hilum.training.keras_answers import answers_of, answers_to, batches_of, count_batches
 from hilum.training.linear_head import LinearHead, fit_linear_head
-from hilum.training.pulse import Pulse
 from hilum.training.slice_features import VIEWS
 from hilum.training.trainer import TrainingData
-
-_BATCH = 32
 
 
 def take_features(
@@ -35,33 +33,39 @@ def take_features(
         (VIEWS, N, F); view 0 is the slice as served.
     """
     backbone = keras.Model(classifier.input, classifier.get_layer("pool").output)
-    side = data.tensors.shape[1]
     rng = np.random.default_rng(settings.seed)
-    views: list[NDArray[np.float32]] = []
-    batches = -(-len(data.tensors) // _BATCH)
-
-    def beat(done: float) -> None:
-        if on_batch:
-            on_batch((len(views) + done / batches) / VIEWS)
-
+    n_batches = count_batches(len(data.targets))
+    features = np.empty((VIEWS, len(data.targets), backbone.output_shape[-1]), np.float32)
     for view in range(VIEWS):
-        if view == 0:
-            slices = data.tensors
-        elif view == 1:
-            slices = data.tensors[:, :, ::-1]
-        else:
-            slices = np.stack([settings.augmentation.apply(base, side, rng) for base in data.bases])[..., np.newaxis]
-        views.append(backbone.predict(slices, batch_size=_BATCH, verbose=0, callbacks=[Pulse(beat)]))
+
+        def beat(done: float, view: int = view) -> None:
+            if on_batch:
+                on_batch((view + done / n_batches) / VIEWS)
+
+        features[view] = answers_to(backbone, _seen(view, data, settings, rng), n_batches, on_batch=beat)
         if on_view:
             on_view(view + 1, VIEWS)
-    return np.stack(views)
+    return features
+
+
+def _seen(
+    view: int, data: TrainingData, settings: FitSettings, rng: np.random.Generator
+) -> Iterator[NDArray[np.float32]]:
+    """The slices of a view, a batch at a time: as served, mirrored, and varied at random."""
+    if view < 2:
+        for batch in batches_of(data.tensors):
+            yield batch[:, :, ::-1] if view else batch
+        return
+    side = data.tensors.shape[1]
+    for bases in batches_of(data.bases):
+        yield np.stack([settings.augmentation.apply(base, side, rng) for base in bases])[..., np.newaxis]
 
 
 def features_as_served(architecture: str, side: int, weights: Path | None, data: TrainingData) -> NDArray[np.float32]:
     """Pooled features (N, F) of the slices as they are served, from the backbone before any training."""
     classifier = build_classifier(architecture, side, data.targets.shape[1], weights=weights)
     backbone = keras.Model(classifier.input, classifier.get_layer("pool").output)
-    return np.asarray(backbone.predict(data.tensors, batch_size=32, verbose=0), np.float32)
+    return answers_of(backbone, data.tensors)
 
 
 def fit_head(

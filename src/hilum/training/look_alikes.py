@@ -17,6 +17,7 @@ from hilum.imaging.preprocess import Preprocessing
 from hilum.imaging.statistics import statistics_of
 from hilum.inference.engines import Engine
 from hilum.inference.neighbours import Neighbours, unit_rows
+from hilum.training.stored_rows import StoredRows
 
 COMPARED_FEATURES = 128
 """Principal components kept: 95 % of the ten nearest by all features are among the ten nearest by these."""
@@ -60,7 +61,7 @@ def read_known_slices(
     return KnownSlices(tuple(record for _, record in listed), sketches, not anonymous, tuple(statistics))
 
 
-def make_neighbours(known: KnownSlices, engine: Engine, tensors: NDArray[np.float32]) -> Neighbours:
+def make_neighbours(known: KnownSlices, engine: Engine, tensors: NDArray[np.float32] | StoredRows) -> Neighbours:
     """Takes each slice's features from the graph that will be served, and keeps their principal components.
 
     Args:

@@ -14,16 +14,19 @@ from hilum.inference.input_reference import InputReference
 from hilum.inference.manifest import Manifest, Parity
 from hilum.training.bundle_writer import FP32, INT8, KERAS, Graphs, Learnt, begin_bundle, finish_bundle
 from hilum.training.export import export_onnx, quantise
+from hilum.training.keras_answers import answers_of
 from hilum.training.look_alikes import make_neighbours, read_known_slices
 from hilum.training.parity import measure_parity, require_parity
+from hilum.training.stored_rows import StoredRows
 
 _CALIBRATION_SLICES = 128
+_TIMED_SLICES = 40
 
 
 def write_bundle(
     classifier: keras.Model,
     learnt: Learnt,
-    tensors: NDArray[np.float32],
+    tensors: NDArray[np.float32] | StoredRows,
     hold: NDArray[np.int64],
     out: Path,
     *,
@@ -46,14 +49,15 @@ def write_bundle(
     uncompiled = keras.Model(classifier.input, classifier.output, name=classifier.name)
     uncompiled.save(partial / KERAS)  # without the optimizer: it loads with Keras alone
     export_onnx(classifier, partial / FP32)
-    expected = classifier.predict(tensors, batch_size=32, verbose=0)
+    expected = answers_of(classifier, tensors)
     parity = {FP32: measure_parity(expected, partial / FP32, tensors, learnt.decision.temperature)}
     require_parity(parity[FP32])
     spread = np.random.default_rng(0).permutation(len(tensors))[:_CALIBRATION_SLICES]
     quantise(partial / FP32, partial / INT8, tensors[spread])
-    exact = learnt.corpus.targets.sum(axis=1) == 1  # where the subtype is not known, near-equal ones may change places
-    parity[INT8] = measure_parity(expected[exact], partial / INT8, tensors[exact], learnt.decision.temperature)
-    if _is_worth_serving(parity[INT8], partial, tensors[hold]):
+    # where the subtype is not known, near-equal ones may change places
+    exact = np.flatnonzero(learnt.corpus.targets.sum(axis=1) == 1)
+    parity[INT8] = measure_parity(expected, partial / INT8, tensors, learnt.decision.temperature, rows=exact)
+    if _is_worth_serving(parity[INT8], partial, tensors[hold[:_TIMED_SLICES]]):
         graphs: tuple[str, ...] = (INT8, FP32)
     else:
         graphs = (FP32,)
@@ -77,7 +81,7 @@ def _is_worth_serving(parity: Parity, folder: Path, tensors: NDArray[np.float32]
     for file in (FP32, INT8):
         engine = OnnxEngine(folder / file)
         times = []
-        for row in range(min(40, len(tensors))):
+        for row in range(len(tensors)):
             started = time.perf_counter()
             engine.run(tensors[row : row + 1])
             times.append(time.perf_counter() - started)

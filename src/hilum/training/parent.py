@@ -18,6 +18,7 @@ from hilum.inference.manifest import Manifest
 from hilum.inference.neighbours import NEIGHBOURS, Neighbours
 from hilum.training.bundle_writer import KERAS
 from hilum.training.decision import Decision
+from hilum.training.stored_rows import StoredRows
 
 if TYPE_CHECKING:
     import keras
@@ -70,7 +71,9 @@ class Parent:
         logits = keras.layers.Dense(len(class_names), name=HEAD)(pooled)
         return keras.Model(classifier.input, logits, name=classifier.name)
 
-    def answers(self, tensors: NDArray[np.float32]) -> tuple[NDArray[np.float32] | None, NDArray[np.float32]]:
+    def answers(
+        self, tensors: NDArray[np.float32] | StoredRows
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32]]:
         """What its serving graph says of (N, side, side, 1) slices: features (N, F), where it gives any, and logits."""
         engine = Bundle(self.directory, self.manifest).load_engine(threads=0)
         outputs = [engine.run(tensors[start : start + _BATCH]) for start in range(0, len(tensors), _BATCH)]

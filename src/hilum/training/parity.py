@@ -11,21 +11,36 @@ from hilum.errors import TrainingFailed
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.engines import OnnxEngine
 from hilum.inference.manifest import Parity
+from hilum.training.stored_rows import StoredRows
 
 MAX_PARITY_DIFFERENCE = 1e-3
 """Of the graph in full precision."""
 
 
 def measure_parity(
-    expected: NDArray[np.float32], path: Path, tensors: NDArray[np.float32], temperature: float
+    expected: NDArray[np.float32],
+    path: Path,
+    tensors: NDArray[np.float32] | StoredRows,
+    temperature: float,
+    *,
+    rows: NDArray[np.intp] | None = None,
 ) -> Parity:
-    """Compares the probabilities of the ONNX model at `path` with Keras's logits `expected` (N, C) on `tensors`."""
+    """Compares the probabilities of the ONNX model at `path` with Keras's.
+
+    Args:
+        expected: Keras's logits (N, C).
+        path: the graph.
+        tensors: (N, side, side, 1).
+        temperature: that makes logits probabilities.
+        rows: indices of the slices compared; None compares all.
+    """
     engine = OnnxEngine(path, threads=0)
-    got = np.concatenate([engine.run(tensors[i : i + 32]).logits for i in range(0, len(tensors), 32)])
-    reference = calibrated_probabilities(expected, temperature)
+    compared = np.arange(len(expected)) if rows is None else rows
+    got = np.concatenate([engine.run(tensors[compared[i : i + 32]]).logits for i in range(0, len(compared), 32)])
+    reference = calibrated_probabilities(expected[compared], temperature)
     served = calibrated_probabilities(got, temperature)
     return Parity(
-        n=len(tensors),
+        n=len(compared),
         max_probability_difference=float(np.abs(reference - served).max()),
         agreement=float((reference.argmax(1) == served.argmax(1)).mean()),
     )

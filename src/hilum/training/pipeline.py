@@ -37,6 +37,7 @@ from hilum.training.decision import decide
 from hilum.training.fit_settings import FitSettings, epochs_of_a_refit, head_settings
 from hilum.training.fitter import Fitter, FullFitter, HeadFitter
 from hilum.training.head import features_as_served
+from hilum.training.keras_answers import answers_of
 from hilum.training.packing import write_bundle
 from hilum.training.parent import Parent
 from hilum.training.slices import read_slices
@@ -127,7 +128,7 @@ def train(
         `out`.
 
     Raises:
-        TrainingFailed: the data do not suffice, or `out` is there and is no bundle.
+        TrainingFailed: the data do not suffice, `out` is there and is no bundle, or there is no room.
         DatasetInvalid: a label is unknown.
         BundleInvalid: `gate_from` or the parent cannot be read.
     """
@@ -143,7 +144,10 @@ def train(
         settings = replace(settings, architecture=parent.manifest.architecture, side=preprocessing.side)
     run = _open_run(out, corpus, settings, parent)
     data = read_slices(
-        corpus, preprocessing, on_slice=lambda done, of: progress("read", done / of, f"{done}/{of} slices")
+        corpus,
+        preprocessing,
+        kept_in=run if settings.mode == "head" else None,
+        on_slice=lambda done, of: progress("read", done / of, f"{done}/{of} slices"),
     )
     fitter = _fitter(settings, corpus, data, parent, run=run, progress=progress, watch=watch or Watch())
     fitting = _Fitting(corpus, data, fitter, settings)
@@ -162,7 +166,7 @@ def train(
 
     if parent:
         features, theirs = parent.answers(data.tensors)
-        mine = np.asarray(final.classifier.predict(data.tensors, batch_size=32, verbose=0), np.float32)
+        mine = answers_of(final.classifier, data.tensors)
         is_known = parent.recognised([item.record.sha256 for item in corpus.slices], features)
         decision = parent.decide_like(decision, is_known, mine, theirs, evidence.held_out.logits)
 

@@ -17,6 +17,7 @@ from hilum.inference.calibration import calibrated_probabilities
 from hilum.training.fit_settings import EpochHook, FitSettings
 from hilum.training.objective import AllowedClassesLoss, accuracy
 from hilum.training.pulse import Pulse
+from hilum.training.stored_rows import StoredRows
 from hilum.training.targets import balancing_weights
 
 FINAL = "final.weights.h5"
@@ -33,8 +34,8 @@ class TrainingData:
         targets: (N, C) float32, 1 for each class a slice may have: several where its label is coarse.
     """
 
-    bases: NDArray[np.uint8]
-    tensors: NDArray[np.float32]
+    bases: NDArray[np.uint8] | StoredRows
+    tensors: NDArray[np.float32] | StoredRows
     targets: NDArray[np.float32]
 
     def subset(self, indices: NDArray[np.int64]) -> TrainingData:
