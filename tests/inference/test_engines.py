@@ -13,6 +13,7 @@ from gated_bundle import SIDE, write_gate_graph
 from hilum.inference.engines import open_session
 
 REFERENCE = Path(__file__).parents[2] / "models" / "reference"
+GATE_SIDE = 88
 
 
 def answer(session: onnxruntime.InferenceSession, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -35,7 +36,7 @@ def noise(side: int, n: int = 1) -> NDArray[np.float32]:
 
 def test_a_graph_for_one_slice_at_a_time_answers_to_the_last_bit_alike(tmp_path: Path) -> None:
     write_gate_graph(tmp_path / "tiny.onnx")
-    for graph, side in ((REFERENCE / "gate.onnx", 96), (tmp_path / "tiny.onnx", SIDE)):
+    for graph, side in ((REFERENCE / "gate.onnx", GATE_SIDE), (tmp_path / "tiny.onnx", SIDE)):
         single = open_session(graph, threads=1, one_at_a_time=True)
         assert np.array_equal(answer(single, noise(side)), alone(graph, noise(side)))
         with pytest.raises(Exception, match="dimension"):
@@ -43,7 +44,7 @@ def test_a_graph_for_one_slice_at_a_time_answers_to_the_last_bit_alike(tmp_path:
 
 
 def test_graphs_that_share_memory_do_not_share_answers() -> None:
-    graphs = {"gate.onnx": 96, "model.int8.onnx": 160}
+    graphs = {"gate.onnx": GATE_SIDE, "model.int8.onnx": 160}
     expected = {name: alone(REFERENCE / name, noise(side)) for name, side in graphs.items()}
     sessions = {name: open_session(REFERENCE / name, threads=1) for name in graphs}
     for _ in range(3):
@@ -53,9 +54,9 @@ def test_graphs_that_share_memory_do_not_share_answers() -> None:
 
 def test_a_closed_graph_leaves_its_neighbours_memory_alone() -> None:
     kept, closed = (open_session(REFERENCE / "gate.onnx", threads=1) for _ in range(2))
-    before = answer(kept, noise(96))
-    answer(closed, noise(96))
+    before = answer(kept, noise(GATE_SIDE))
+    answer(closed, noise(GATE_SIDE))
     del closed
     opened_later = open_session(REFERENCE / "model.onnx", threads=1)
     answer(opened_later, noise(160, 3))
-    assert np.array_equal(answer(kept, noise(96)), before)
+    assert np.array_equal(answer(kept, noise(GATE_SIDE)), before)
