@@ -124,12 +124,14 @@ def ensured(name: str) -> Path:
 
 
 def servers_of(model: Path) -> dict[str, Server | Peer]:
-    """Every server of the comparison, not started."""
+    """Every server of the comparison, not started; the others have a process for each core too, but for Keras."""
     bento = ("bentoml", "serve", "bench.peers.with_bentoml:Slices", "--host", "127.0.0.1", "--port", "PORT")
     keras = ("uvicorn", "bench.peers.with_keras:app", "--host", "127.0.0.1", "--port", "PORT")
+    for_each_core = {"HILUM_PROCESSES": str(machine.usable_cores())}
     return {
-        "hilum": Server(model),
-        "hilum, no history": Server(model, {"HILUM_HISTORY": "false", "HILUM_AUDIT_LOG": "false"}),
+        "hilum": Server(model, for_each_core),
+        "hilum, one process": Server(model),
+        "hilum, no history": Server(model, for_each_core | {"HILUM_HISTORY": "false", "HILUM_AUDIT_LOG": "false"}),
         "LitServe": Peer("litserve", ("python", "-m", "bench.peers.with_litserve", "BUNDLE", "PORT", "CORES"), model),
         "BentoML": Peer("bentoml", bento, model),
         "FastAPI + Keras": Peer("keras", (*keras, "--log-level", "warning"), model),
