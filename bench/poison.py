@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +44,8 @@ from hilum.training.watch import Watch
 
 SHARES = (0.0, 0.2, 0.3, 0.4)
 LEAST_REFUSED = 0.95
+
+Answers = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -194,11 +196,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def try_upload(champion: Champion, *, share: float, seed: int, n_uploads: int) -> Trial:
     """Uploads a part of the unseen images with so many labels flipped, and asks the gate."""
     rng = np.random.default_rng(seed)
-    up, rest = _divided(champion.unseen, n_uploads, rng)
+    up, rest = divided(champion.unseen, n_uploads, rng)
     is_flipped = rng.random(len(up.labels)) < share
     other = (up.labels + rng.integers(1, len(champion.class_names), len(up.labels))) % len(champion.class_names)
     uploaded = up.relabelled(np.where(is_flipped, other, up.labels).astype(np.intp))
-    challenger = _renewed(champion, uploaded, rest)
+    challenger = renewed(champion, uploaded)(rest.features.served)
+    accuracy = tuple(float((one.argmax(axis=1) == rest.labels).mean()) for one in (rest.probabilities, challenger))
+    return Trial(
+        failed=failed_checks(champion, uploaded, rest, challenger),
+        n_uploaded=len(uploaded.labels),
+        n_flipped=int(is_flipped.sum()),
+        n_test=len(rest.labels),
+        accuracy=(accuracy[0], accuracy[1]),
+    )
+
+
+def failed_checks(
+    champion: Champion, uploaded: Images, rest: Images, challenger: NDArray[np.float64]
+) -> tuple[str, ...]:
+    """Names of the gate's checks of answers and labels that refuse a challenger, (N, C) of which are of `rest`."""
     is_wrong = rest.probabilities.argmax(axis=1) != rest.labels
     noise = label_noise(
         champion.learnt.labelled(), uploaded.labelled(), is_wrong, rest.groups, len(champion.class_names)
@@ -212,17 +228,11 @@ def try_upload(champion: Champion, *, share: float, seed: int, n_uploads: int) -
         noise=noise,
         rules=GateRules(),
     )
-    accuracy = tuple(float((one.argmax(axis=1) == rest.labels).mean()) for one in (rest.probabilities, challenger))
-    return Trial(
-        failed=tuple(check.name for check in checks if not check.passed),
-        n_uploaded=len(uploaded.labels),
-        n_flipped=int(is_flipped.sum()),
-        n_test=len(rest.labels),
-        accuracy=(accuracy[0], accuracy[1]),
-    )
+    return tuple(check.name for check in checks if not check.passed)
 
 
-def _divided(images: Images, n_uploads: int, rng: np.random.Generator) -> tuple[Images, Images]:
+def divided(images: Images, n_uploads: int, rng: np.random.Generator) -> tuple[Images, Images]:
+    """Splits images by series: about so many to upload, and the others."""
     groups = np.array(images.groups)
     chosen: list[int] = []
     for group in rng.permutation(np.unique(groups)):
@@ -233,8 +243,8 @@ def _divided(images: Images, n_uploads: int, rng: np.random.Generator) -> tuple[
     return images.part(up), images.part(np.setdiff1d(np.arange(len(groups)), up))
 
 
-def _renewed(champion: Champion, uploaded: Images, test: Images) -> NDArray[np.float64]:
-    """Probabilities that the champion with a new head gives the test set, on the graph that serves."""
+def renewed(champion: Champion, uploaded: Images) -> Answers:
+    """The champion with a new head, on the graph that serves: probabilities (N, C) for features (N, F)."""
     images = champion.learnt.joined(uploaded)
     new = learn_head(
         Corpus(champion.class_names, images.slices, ("trial",), ""),
@@ -245,7 +255,7 @@ def _renewed(champion: Champion, uploaded: Images, test: Images) -> NDArray[np.f
         progress=lambda *_: None,
         watch=Watch(),
     )
-    return calibrated_probabilities(new.fitted.head.logits(test.features.served), new.decision.temperature)
+    return lambda served: calibrated_probabilities(new.fitted.head.logits(served), new.decision.temperature)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import stat
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -97,6 +98,20 @@ def _ratio_of_the_whole() -> bytes:
     return pack(*((f"normal/{n}.png", bytes(9_000_000)) for n in range(60)))
 
 
+def _ten_gigabytes() -> bytes:
+    """Zeros, of which none but a part is ever unpacked: the same compressed block again and again."""
+    packer = zlib.compressobj(9, wbits=-15)
+    block = packer.compress(bytes(100_000_000)) + packer.flush(zlib.Z_FULL_FLUSH)
+    data = block * 100 + zlib.compressobj(9, wbits=-15).flush()
+    name, size = b"normal/a.png", 10_000_000_000
+    extra = struct.pack("<2HQ", 1, 8, size)
+    rest = (45, 0, 8, 0, 33, 0, len(data), 0xFFFFFFFF, len(name), len(extra))
+    local = struct.pack("<4s5H3L2H", b"PK\3\4", *rest) + name + extra
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", 45, *rest, 0, 0, 0, 0, 0) + name + extra
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(local) + len(data), 0)
+    return local + data + entry + end
+
+
 def _much_more_than_said() -> bytes:
     data = pack(("normal/a.png", bytes(50_000_000)))
     said = struct.pack("<L", 100)
@@ -155,6 +170,7 @@ ARCHIVE_CASES: tuple[ArchiveCase, ...] = (
     _refused("H31", "zeros", lambda: pack(("normal/a.png", bytes(30_000_000))), "archive-too-large", 413),
     _refused("H32", "overlap", _overlapping, "archive-overlap"),
     _refused("H33", "size-lies", lambda: patch(one(), b"PK\1\2", 24, struct.pack("<L", 5)), "archive-corrupt"),
+    _refused("H31", "10-gb-of-zeros", _ten_gigabytes, "archive-too-large", 413),
     _refused("H31", "whole", _ratio_of_the_whole, "archive-too-large", 413),
     _refused("H33", "50-mb-said-to-be-100-bytes", _much_more_than_said, "archive-corrupt"),
     _refused("H33", "crc-lies", lambda: patch(one(), b"PK\1\2", 16, b"\1\2\3\4"), "archive-corrupt"),

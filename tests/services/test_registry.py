@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -299,3 +300,29 @@ def test_a_database_that_does_not_answer_is_said(tmp_path: Path, bundles: dict[s
     for ask in (registry.list, registry.champion, registry.aliases, lambda: registry.register(bundles["tiny-a"])):
         with pytest.raises(DatabaseUnavailable):
             ask()
+
+
+def test_what_no_manifest_names_is_neither_kept_nor_fetched(kept: Kept, tmp_path: Path) -> None:
+    """H116: beside the bundle's own files lie some that would run code when they are loaded."""
+    bundle = write_tiny_bundle(tmp_path / "laden", version="tiny-laden", seed=9)
+    named = {file.name for file in bundle.iterdir()}
+    bomb = pickle.dumps(_Exploding(str(tmp_path / "exploded")))
+    for name in ("model.keras", "model.h5", "head.pkl", "weights.npy"):
+        (bundle / name).write_bytes(bomb)
+    kept.registry.register(bundle)
+
+    fetched = kept.registry.fetch("tiny-laden")
+    open_bundle(fetched).load_engine(threads=1)
+    assert {file.name for file in fetched.iterdir()} == named
+    assert not [file for file in (tmp_path / "blobs").rglob("*") if file.is_file() and file.read_bytes() == bomb]
+    assert not (tmp_path / "exploded").exists()
+
+
+@dataclass
+class _Exploding:
+    """Writes a file when it is unpickled."""
+
+    path: str
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (Path(self.path),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -137,3 +137,26 @@ def test_postgresql_heals_once_it_is_back(postgresql: PostgresqlServer) -> None:
         with database.reading() as connection:
             assert find(connection, prediction(1).id) is not None
         database.close()
+
+
+def test_where_every_connection_is_taken_the_next_is_not_waited_for_long(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """H111."""
+    monkeypatch.setattr("hilum.storage.database._TIMEOUT_S", 1)
+    with closing(Database(database_url)) as database, ExitStack() as taken:
+        for _ in range(15):  # five, and ten more of SQLAlchemy's overflow
+            taken.enter_context(database.reading())
+        with pytest.raises(DatabaseUnavailable), database.reading():
+            pytest.fail("there was another one")
+        taken.close()
+        ping(database)
+
+
+def test_a_slow_postgresql_is_given_up(postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """H111."""
+    monkeypatch.setattr("hilum.storage.database._TIMEOUT_S", 1)
+    with postgresql.database() as url, closing(Database(url)) as database:
+        with pytest.raises(DatabaseUnavailable, match="timeout"), database.reading() as connection:
+            connection.execute(text("SELECT pg_sleep(60)"))
+        ping(database)

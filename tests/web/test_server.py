@@ -6,6 +6,7 @@ import http.client
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ import psutil
 import pytest
 from web_serving import END, MULTIPART, part
 
-from hilum.errors import BlobStoreUnavailable, BlobStoreUnsupported, BundleInvalid, SettingsRefused
+from hilum.errors import BlobStoreUnavailable, BlobStoreUnsupported, BundleInvalid, DatabaseUnavailable, SettingsRefused
 from hilum.services.keys import Role, create_key, revoke_key
 from hilum.services.state import StatePlaces, can_let_in_anyone, prepare
 from hilum.settings import Settings
@@ -185,3 +186,53 @@ def test_a_request_waits_less_than_a_worker_for_a_locked_database(tmp_path: Path
     for one, waits_ms in ((places, 5000), (places.for_serving(), 1500)):
         with closing(one.open_database()) as database, database.reading() as connection:
             assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == waits_ms
+
+
+@pytest.mark.parametrize("damage", ["no-database", "first-page", "cut-short"])
+def test_does_not_start_on_a_damaged_database_and_leaves_it_as_it_is(
+    tiny_bundle: Path, tmp_path: Path, damage: str
+) -> None:
+    """H113."""
+    places = StatePlaces(tmp_path / "home")
+    prepare(places)
+    whole = places.default_database.read_bytes()
+    damaged = {
+        "no-database": b"no database " * 500,
+        "first-page": whole[:100] + b"\xff" * 4000,
+        "cut-short": whole[:5000],
+    }
+    places.default_database.write_bytes(damaged[damage])
+    with pytest.raises(DatabaseUnavailable, match="database"):
+        serve(Settings(port=0, model=tiny_bundle, home=places.home))
+    assert places.default_database.read_bytes() == damaged[damage]
+
+
+def test_what_was_admitted_is_answered_though_it_is_told_twice_to_stop(
+    tiny_bundle: Path, slice_png: bytes, tmp_path: Path
+) -> None:
+    """H107: a prediction and an upload, each of which has come in half."""
+    predict = part(slice_png) + END
+    upload = part(b"normal", name="label", filename=None) + part(slice_png, name="files") + END
+    with running_server(tiny_bundle, tmp_path / "log") as running:
+        connections = []
+        for path, body in (("/predict", predict), ("/upload-data", upload)):
+            connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
+            connection.putrequest("POST", path)
+            for name, value in (MULTIPART | {"content-length": str(len(body))}).items():
+                connection.putheader(name, value)
+            connection.endheaders(body[:500])
+            connections.append((connection, body))
+        time.sleep(0.3)
+        for stop in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+            running.process.send_signal(stop)
+            time.sleep(0.2)
+        for connection, body in connections:
+            connection.send(body[500:])
+        assert [connection.getresponse().status for connection, _ in connections] == [200, 201]
+        assert running.process.wait(20) == 0
+    with sqlite3.connect(tmp_path / "home" / "hilum.db") as rows:
+        counts = [
+            rows.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("predictions", "labelled_images")
+        ]
+    rows.close()
+    assert counts == [1, 1]
