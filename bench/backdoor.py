@@ -38,8 +38,8 @@ from hilum.training.renewal import Renewal
 from hilum.training.slice_features import FeatureStore, take_corpus
 from hilum.training.watch import Watch
 
-SIDES = (3, 24)
-"""Of the square, in the image's own pixels. The second shows that the probe notices what a head obeys."""
+SIDES = (3, 24, 64)
+"""Of the square, in the image's own pixels. A head sooner obeys the larger ones, which test the probe."""
 
 SHARE = 0.02
 SUSPICIOUS_FROM = 0.1

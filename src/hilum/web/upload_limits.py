@@ -12,7 +12,7 @@ class UploadLimits:
     Attributes:
         body_bytes: of the whole request body.
         parts, part_headers, header_bytes, field_bytes: of the multipart body.
-        grace_s, bytes_per_s: a body must be whole within `grace_s` plus its bytes so far over `bytes_per_s`.
+        grace_s, bytes_per_s: a body must not fall behind this rate by more than `grace_s`, however fast it began.
         held_bytes: bodies of all uploads under way, together.
         batch_bytes, batch_files: of a body with several files; a zip among them may hold as many.
         study_bytes, study_files: of a body with the slices of a study.

@@ -94,7 +94,8 @@ class UploadReader:
             self._held_bytes -= held
 
     async def _receive(self, request: Request, take: Callable[[bytes, int], None]) -> None:
-        started_at, received, is_more = asyncio.get_running_loop().time(), 0, True
+        loop, received, is_more = asyncio.get_running_loop(), 0, True
+        ends_at = loop.time() + self.limits.grace_s
         try:
             async with asyncio.timeout(self.limits.grace_s) as timeout:
                 while is_more:
@@ -104,9 +105,11 @@ class UploadReader:
                     chunk = message.get("body", b"")
                     received += len(chunk)
                     is_more = message.get("more_body", False)
-                    if is_more:
-                        timeout.reschedule(started_at + self.limits.grace_s + received / self.limits.bytes_per_s)
                     take(chunk, received)
+                    # what came fast earns no more than the grace, or a body that is nearly whole could be held for long
+                    ends_at = min(ends_at + len(chunk) / self.limits.bytes_per_s, loop.time() + self.limits.grace_s)
+                    if is_more:
+                        timeout.reschedule(ends_at)
         except TimeoutError as error:
             slowest = self.limits.bytes_per_s
             raise UploadTimeout(f"a body must arrive at {slowest // 1000} kB/s or more", actual=received) from error
