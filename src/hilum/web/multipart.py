@@ -57,6 +57,7 @@ class FileCollector:
         self._limits = limits
         self._last = b"\r\n--" + boundary + b"--"
         self._recent = b""
+        self._delimiters = 0
         self._has_begun = False
         self._field = field
         self._most = most
@@ -102,9 +103,21 @@ class FileCollector:
             if "maximum" in str(error).lower() or "exceed" in str(error).lower():
                 raise MultipartLimits("a part has more or larger headers than this server reads") from error
             raise MultipartMalformed("the body does not follow multipart/form-data with its boundary") from error
+        seen = self._recent + data
+        self._check_delimiters(seen)
         if self._is_whole:
-            _require_nothing_in(_behind(self._last, self._recent + data))
+            _require_nothing_in(_behind(self._last, seen))
         self._recent = (self._recent + data[-len(self._last) :])[-len(self._last) :]
+
+    def _check_delimiters(self, seen: bytes) -> None:
+        """Refuses a boundary that parts nothing: it is forbidden (RFC 2046, section 5.1), and slow to look at.
+
+        Each but the first begins a part or ends the body, and one may have come in half.
+        """
+        delimiter = self._last[:-2]
+        self._delimiters += seen.count(delimiter, max(0, len(self._recent) - len(delimiter) + 1))
+        if self._delimiters > self._parts + (not self._is_whole):
+            raise MultipartMalformed("the boundary stands within a part")
 
     def files(self) -> list[UploadedFile]:
         """The files in the order they were sent, at least one, once the body is whole.

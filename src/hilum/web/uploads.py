@@ -9,8 +9,11 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from hilum.web.multipart import FileCollector, UploadedFile, boundary_of
-from hilum.web.refusals import BodyIncomplete, BodyTooLarge, NotJson, TooManyUploads, UploadTimeout
+from hilum.web.refusals import BadRequest, BodyIncomplete, BodyTooLarge, NotJson, TooManyUploads, UploadTimeout
 from hilum.web.upload_limits import UploadLimits
+
+_FREE_PIECES, _LEAST_PIECE = 1000, 512
+"""A piece costs the event loop the same whether it has one byte or thousands: beyond some they must average 512."""
 
 
 class UploadReader:
@@ -94,7 +97,7 @@ class UploadReader:
             self._held_bytes -= held
 
     async def _receive(self, request: Request, take: Callable[[bytes, int], None]) -> None:
-        loop, received, is_more = asyncio.get_running_loop(), 0, True
+        loop, received, pieces, is_more = asyncio.get_running_loop(), 0, 0, True
         ends_at = loop.time() + self.limits.grace_s
         try:
             async with asyncio.timeout(self.limits.grace_s) as timeout:
@@ -103,7 +106,9 @@ class UploadReader:
                     if message["type"] == "http.disconnect":
                         raise BodyIncomplete("the connection or the body's framing broke before the body was whole")
                     chunk = message.get("body", b"")
-                    received += len(chunk)
+                    received, pieces = received + len(chunk), pieces + 1
+                    if pieces > _FREE_PIECES + received / _LEAST_PIECE:
+                        raise BadRequest("the body comes in pieces too small to be worth reading; send larger ones")
                     is_more = message.get("more_body", False)
                     take(chunk, received)
                     # what came fast earns no more than the grace, or a body that is nearly whole could be held for long
