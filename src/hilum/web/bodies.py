@@ -26,7 +26,8 @@ def parsed(kind: type[Shape], body: bytes) -> Shape:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise RequestInvalid(f"body{'.' if place else ''}{place}: {first['msg']}"[:300]) from error
-    json.loads(body, object_pairs_hook=_require_once)  # pydantic takes the last of two, another reader the first
+    # pydantic takes the last of two, another reader the first
+    json.loads(body, object_pairs_hook=_require_once, parse_int=str)
     return found
 
 
