@@ -291,6 +291,15 @@ def test_a_refused_sign_in_sets_no_cookie_and_repeats_nothing(
     assert "evil" not in answer.text
 
 
+def test_a_sign_in_that_names_two_keys_is_refused(guarded: Guarded) -> None:
+    body = f'{{"key": "secret", "key": "{guarded.key()}"}}'
+    answer = guarded.serve().post("/sessions", content=body, headers={"content-type": "application/json"})
+
+    assert refused(answer) == (422, "request-invalid")
+    assert "set-cookie" not in answer.headers
+    assert "secret" not in answer.text
+
+
 @pytest.mark.parametrize(
     ("headers", "is_refused"),
     [

@@ -26,9 +26,17 @@ def parsed(kind: type[Shape], body: bytes) -> Shape:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise RequestInvalid(f"body{'.' if place else ''}{place}: {first['msg']}"[:300]) from error
-    # pydantic takes the last of two, another reader the first
-    json.loads(body, object_pairs_hook=_require_once, parse_int=str)
+    check_members(body)
     return found
+
+
+def check_members(body: bytes) -> None:
+    """Returns where no object in a body of JSON names a member twice: pydantic takes the last, others the first.
+
+    Raises:
+        RequestInvalid: one does.
+    """
+    json.loads(body, object_pairs_hook=_require_once, parse_int=str)
 
 
 def _require_once(pairs: list[tuple[str, object]]) -> None:

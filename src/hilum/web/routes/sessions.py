@@ -14,6 +14,7 @@ from hilum.web.auth import (
     place_of,
     session_of,
 )
+from hilum.web.bodies import check_members
 from hilum.web.dependencies import ContextDep
 from hilum.web.refusals import RequestInvalid
 from hilum.web.routes.openapi import json_body, problems
@@ -46,6 +47,7 @@ async def sign_in(request: Request, context: ContextDep) -> Response:
         key = SignInRequest.model_validate_json(body).key
     except ValidationError as error:  # its words would repeat the key
         raise RequestInvalid('body: send {"key": "…"}') from error
+    check_members(body)
     response = Response(status_code=204)
     if context.access is None:
         return response
