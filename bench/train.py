@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sets = {"": machine.data_folder() / "chest-ct-scan-images"}
         for name, data in sets.items():
             for mode in ("head", "full") if options.full else ("head",):
-                out = Path(folder) / "bundle"
+                out = Path(folder) / f"bundle-{len(usages)}"
                 command = [*hilum_command(), "train", "--data", str(data), "--out", str(out), "--mode", mode]
                 usages[mode + name] = run_measured([*command, *options.train_option])
     results = {mode: asdict(usage) for mode, usage in usages.items()}

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +20,17 @@ from server_process import RunningServer, running_server
 
 _TWO = {"HILUM_PROCESSES": "2"}
 _ASKED = 40
+
+
+@pytest.fixture
+def two(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[RunningServer, Path]]:
+    """A server of two processes, once both listen, and the folder in which they count."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with running_server(tiny_bundle, tmp_path / "log", _TWO) as server:
+        _wait_until_both_listen(server)
+        (counts,) = tmp_path.glob("hilum-counts-*")
+        yield server, counts
+    assert not counts.exists()
 
 
 def _get(server: RunningServer, path: str, accept: str = "*/*") -> tuple[int, bytes]:
@@ -58,59 +70,48 @@ def _predictions_of(file: Path) -> float:
     return sum(sample.value for metric in merged if metric.name == "predictions" for sample in metric.samples)
 
 
-def test_two_processes_count_and_remember_together(
-    tiny_bundle: Path, slice_png: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with running_server(tiny_bundle, tmp_path / "log", _TWO) as server:
-        _wait_until_both_listen(server)
-        with ThreadPoolExecutor(4) as clients:
-            answers = list(clients.map(lambda _: _predict(server, slice_png), range(_ASKED)))
-        assert {answer[9:12] for answer in answers} == {b"200"}
-        ids = {json.loads(answer.partition(b"\r\n\r\n")[2])["id"] for answer in answers}
-        assert len(ids) == _ASKED
+def test_two_processes_count_and_remember_together(two: tuple[RunningServer, Path], slice_png: bytes) -> None:
+    server, counts = two
+    with ThreadPoolExecutor(4) as clients:
+        answers = list(clients.map(lambda _: _predict(server, slice_png), range(_ASKED)))
+    assert {answer[9:12] for answer in answers} == {b"200"}
+    ids = {json.loads(answer.partition(b"\r\n\r\n")[2])["id"] for answer in answers}
+    assert len(ids) == _ASKED
 
-        (counts,) = tmp_path.glob("hilum-counts-*")
-        each = [_predictions_of(file) for file in counts.glob("counter_*.db")]
-        assert len(each) == 2
-        assert min(each) > 0, "both have answered"
-        assert {_predictions_told(server) for _ in range(10)} == {_ASKED}
-        told = _get(server, "/metrics", "application/openmetrics-text")[1]
-        assert b"\nready 1.0\n" in told
-        assert b"\npredictions_under_way 0.0\n" in told
-        assert told.endswith(b"# EOF\n")
+    each = [_predictions_of(file) for file in counts.glob("counter_*.db")]
+    assert len(each) == 2
+    assert min(each) > 0, "both have answered"
+    assert {_predictions_told(server) for _ in range(10)} == {_ASKED}
+    told = _get(server, "/metrics", "application/openmetrics-text")[1]
+    assert b"\nready 1.0\n" in told
+    assert b"\npredictions_under_way 0.0\n" in told
+    assert told.endswith(b"# EOF\n")
 
-        page = json.loads(_get(server, "/predictions?limit=100")[1])
-        assert {item["id"] for item in page["predictions"]} == ids
-        shown = {_get(server, f"/predictions/{one}/explanation", "image/png")[0] for one in ids}
-        assert shown == {200}, "whichever process is asked"
-    assert list(tmp_path.glob("hilum-counts-*")) == []
+    page = json.loads(_get(server, "/predictions?limit=100")[1])
+    assert {item["id"] for item in page["predictions"]} == ids
+    shown = {_get(server, f"/predictions/{one}/explanation", "image/png")[0] for one in ids}
+    assert shown == {200}, "whichever process is asked"
 
 
-def test_the_other_serves_on_where_one_dies(
-    tiny_bundle: Path, slice_png: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with running_server(tiny_bundle, tmp_path / "log", _TWO) as server:
-        _wait_until_both_listen(server)
-        for _ in range(10):
-            assert _predict(server, slice_png)[9:12] == b"200"
-        main = psutil.Process(server.process.pid)
-        doomed, other = main.children()
-        doomed.kill()
-        while doomed.is_running() and doomed.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.01)
-        answered = 10
-        deadline = time.monotonic() + 60
-        while len(main.children()) < 2 and time.monotonic() < deadline:
-            answered += _predict(server, slice_png)[9:12] == b"200"
-        assert other.is_running()
-        (counts,) = tmp_path.glob("hilum-counts-*")
-        while list(counts.glob(f"gauge_live*_{doomed.pid}.db")):  # until the one that follows has begun
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        _wait_until_both_listen(server)
-        assert _predictions_told(server) == answered, "what the dead one counted stays counted"
+def test_the_other_serves_on_where_one_dies(two: tuple[RunningServer, Path], slice_png: bytes) -> None:
+    server, counts = two
+    for _ in range(10):
+        assert _predict(server, slice_png)[9:12] == b"200"
+    main = psutil.Process(server.process.pid)
+    doomed, other = main.children()
+    doomed.kill()
+    while doomed.is_running() and doomed.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    answered = 10
+    deadline = time.monotonic() + 60
+    while len(main.children()) < 2 and time.monotonic() < deadline:
+        answered += _predict(server, slice_png)[9:12] == b"200"
+    assert other.is_running()
+    while list(counts.glob(f"gauge_live*_{doomed.pid}.db")):  # until the one that follows has begun
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    _wait_until_both_listen(server)
+    assert _predictions_told(server) == answered, "what the dead one counted stays counted"
 
 
 def test_a_server_that_is_told_to_stop_while_it_starts_stops(tiny_bundle: Path, tmp_path: Path) -> None:

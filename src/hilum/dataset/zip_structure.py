@@ -22,7 +22,7 @@ from hilum.errors import (
     ArchiveUnsupportedMethod,
     UnsupportedMediaType,
 )
-from hilum.imaging.formats import recognise
+from hilum.imaging.formats import HEAD_BYTES, recognise
 
 _END = struct.Struct("<4s4H2LH")  # 4.3.16, end of central directory record
 _END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
@@ -31,8 +31,6 @@ _LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7, local file header
 _STARTS = (b"PK\3\4", b"PK\5\6")
 _MAX_COMMENT = 0xFFFF
 _DIRECTORY_BYTES_PER_MEMBER = 256
-_HEAD_BYTES = 132
-"""So many first bytes tell a format."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def is_archive(file: BinaryIO) -> bool:
     Zip readers look from the end, so a script with a zip behind it is a zip to them. An image with one is an image.
     """
     file.seek(0)
-    head = file.read(_HEAD_BYTES)
+    head = file.read(HEAD_BYTES)
     if head.startswith(_STARTS):
         return True
     try:

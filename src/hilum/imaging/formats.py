@@ -42,8 +42,12 @@ _REFUSED = (
 )
 
 
+HEAD_BYTES = 132
+"""So many first bytes of a file tell its format."""
+
+
 def recognise(data: bytes) -> FileFormat:
-    """Names the format of the bytes.
+    """Names the format of the bytes, of which the first `HEAD_BYTES` are enough.
 
     Raises:
         UnsupportedMediaType: they begin like none of the six formats.

@@ -17,10 +17,9 @@ from hilum.errors import (
     EmptyFile,
     LabelInvalid,
 )
-from hilum.imaging.formats import recognise
+from hilum.imaging.formats import HEAD_BYTES, recognise
 from hilum.services.image_reading import IncomingFile
 
-_HEAD_BYTES = 132
 _MEMBERS_PER_FILE = 3
 """A zip also lists folders and what operating systems leave behind."""
 
@@ -138,7 +137,7 @@ class UploadListing:
                     if not part.size:
                         raise EmptyFile("a file has no bytes")
                     file.seek(0)
-                    recognise(file.read(_HEAD_BYTES))  # another kind of archive is told so
+                    recognise(file.read(HEAD_BYTES))  # another kind of archive is told so
                     raise LabelInvalid("send `label`, the class of the files, or one zip with a folder a class")
                 return _Source(part, self.count, [MemberLabel(self._label)])
             names = member_names(file, self._archive_limits)

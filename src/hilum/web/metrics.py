@@ -91,5 +91,5 @@ def forget_the_dead() -> None:
     for file in Path(folder).glob("gauge_live*_*.db") if folder else ():
         try:
             os.kill(int(file.stem.rpartition("_")[2]), 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # nobody's number, or by now that of another user's process
             file.unlink(missing_ok=True)  # two that start at once both look
