@@ -18,7 +18,7 @@ from hilum.imaging.dicom import BURNED_IN
 from hilum.services.candidates import Candidate
 from hilum.services.group_joining import JoinedGroups
 from hilum.services.image_pool import FingerprintFile, ImagePool, PoolEntry
-from hilum.services.image_reading import IncomingFile, ReadImage
+from hilum.services.image_reading import IncomingFile, ModelAnswer, ReadImage
 
 DOUBTED = "label-doubted"
 _DOUBTED_BELOW = 0.05
@@ -204,8 +204,8 @@ class Intake:
         if answer is None or name not in answer.probabilities or self._rules.source == "feedback":
             return
         candidate.is_judged = True
-        given, best = answer.probabilities[name], answer.probabilities[answer.predicted_class]
-        if given < _DOUBTED_BELOW and best >= answer.confident_above:
+        if is_doubted(answer, name):
+            given, best = answer.probabilities[name], answer.probabilities[answer.predicted_class]
             candidate.is_doubted = True
             candidate.reasons.append(
                 {
@@ -253,6 +253,12 @@ class Intake:
         for candidate in kept:
             candidate.group = joined.name_of(candidate.group)
         return joined.renamed_stored()
+
+
+def is_doubted(answer: ModelAnswer, class_name: str) -> bool:
+    """Whether the model contradicts a label, of a class that it knows: it gives it little and is sure of another."""
+    given, best = answer.probabilities[class_name], answer.probabilities[answer.predicted_class]
+    return given < _DOUBTED_BELOW and best >= answer.confident_above
 
 
 def _words(match: Match) -> str:
