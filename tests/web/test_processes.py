@@ -128,6 +128,22 @@ def test_a_server_that_is_told_to_stop_while_it_starts_stops(tiny_bundle: Path, 
     assert "refused to gracefully stop" not in (tmp_path / "log").read_text()
 
 
+def test_what_a_killed_server_counted_in_goes_when_the_next_starts(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with running_server(tiny_bundle, tmp_path / "log", _TWO) as server:
+        family = psutil.Process(server.process.pid).children(recursive=True)
+        (counts,) = tmp_path.glob("hilum-counts-*")
+        server.process.kill()
+        server.process.wait(20)
+        _, alive = psutil.wait_procs(family, timeout=40)
+        assert alive == []
+    assert counts.exists()
+    with running_server(tiny_bundle, tmp_path / "log"):
+        assert not counts.exists()
+
+
 def test_one_process_has_the_chores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(SHARED_COUNTS, raising=False)
     assert [does_the_chores(), does_the_chores()] == [True, True], "each that serves alone"

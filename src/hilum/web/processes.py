@@ -12,7 +12,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+
+from hilum.web.count_folder import count_folder, hold, remove_left_behind
 
 SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 """Prometheus' client reads it when it is imported: a folder where each process keeps its numbers for the others."""
@@ -20,17 +21,27 @@ SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 
 @contextmanager
 def counting_together(n_processes: int) -> Iterator[None]:
-    """Has the processes started in the block count together, if they are more than one."""
+    """Has the processes started in the block count together, if they are more than one.
+
+    What a server that was killed had counted is removed.
+    """
     os.environ.pop(SHARED_COUNTS, None)
+    remove_left_behind()
     if n_processes == 1:
         yield
         return
-    with TemporaryDirectory(prefix="hilum-counts-") as folder:
-        os.environ[SHARED_COUNTS] = folder
+    with count_folder() as folder:
+        os.environ[SHARED_COUNTS] = str(folder)
         try:
             yield
         finally:
             del os.environ[SHARED_COUNTS]
+
+
+def keep_counts() -> None:
+    """Keeps what is counted together until this process ends, too: it drains after its parent was killed."""
+    if folder := os.environ.get(SHARED_COUNTS):
+        hold(Path(folder))
 
 
 def end_when_told() -> None:

@@ -21,7 +21,7 @@ from hilum.services.reference import reference_bundle
 from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare, prepare_new
 from hilum.web.addresses import check_port_is_free, is_loopback, room_for_connections
 from hilum.web.memory import give_large_blocks_back, leave_out_of_collections
-from hilum.web.processes import counting_together, does_the_chores, end_when_told, end_with_parent
+from hilum.web.processes import counting_together, does_the_chores, end_when_told, end_with_parent, keep_counts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,6 +133,7 @@ def promotion_policy(settings: Settings) -> Policy:
 def build_app(settings: Settings) -> FastAPI:
     """Makes the application in the worker process; the serving libraries are loaded there only."""
     end_when_told()  # first of all: what is loaded now takes seconds
+    keep_counts()
     import cv2
 
     from hilum.services.decoding import Decoders
