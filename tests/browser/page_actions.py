@@ -15,6 +15,17 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from hilum.imaging.phantoms import draw_phantom
 
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+CUT_OFF = """
+() => {
+  const right = (one) => one.getBoundingClientRect().right;
+  return [...document.querySelectorAll("button, input, select, output, a, .pill")]
+    .filter((one) => one.checkVisibility() && !one.matches(".visually-hidden"))
+    .filter((one) => right(one) > right(one.closest("td, .viewer, .card, dialog") ?? document.body) + 1)
+    .map((one) => one.outerHTML.slice(0, 90));
+}
+"""
+"""Controls and states that stick out of the part of the page they belong to."""
+
 IS_DRAWN = "id => { const i = document.getElementById(id); return i.complete && i.naturalWidth > 0; }"
 WAIT_MS = 30_000
 

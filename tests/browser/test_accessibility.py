@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from page_actions import OVERFLOW, choose, serious_faults
+from page_actions import CUT_OFF, OVERFLOW, choose, serious_faults
 from playwright.sync_api import Page, expect
 
 PAGES = (
@@ -29,6 +29,7 @@ def test_no_page_has_serious_faults(blank: Page, origin: str, scheme: str, width
         blank.goto(origin + path, wait_until="networkidle")
         if path != "/docs":  # Swagger UI's own markup is not ours to mend
             faults[path] = serious_faults(blank)
+            assert blank.evaluate(CUT_OFF) == [], path
         assert blank.evaluate(OVERFLOW) <= 0, path
     assert [fault for found in faults.values() for fault in found] == []
 

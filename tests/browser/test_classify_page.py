@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from page_actions import IS_DRAWN, OVERFLOW, choose, drop, paste, phantom_dicom
+from page_actions import CUT_OFF, IS_DRAWN, OVERFLOW, choose, drop, paste, phantom_dicom
 from playwright.sync_api import Page, expect
 
 from hilum.imaging.phantoms import draw_phantom
@@ -140,6 +140,7 @@ def test_it_fits_the_screen_in_both_colour_schemes(page: Page, slice_png: bytes,
     choose(page, ("a-very-long-file-name-" * 10 + ".png", slice_png))
     expect(page.locator("#heat")).to_be_visible()
     assert page.evaluate(OVERFLOW) == 0
+    assert page.evaluate(CUT_OFF) == []
 
 
 def test_everything_can_be_reached_by_keyboard(page: Page) -> None:

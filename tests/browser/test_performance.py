@@ -117,12 +117,16 @@ def test_the_heat_check_is_told_in_words(shown: Page) -> None:
 
 def test_a_narrow_screen_shows_all_of_it_without_scrolling_sideways(shown: Page) -> None:
     shown.set_viewport_size({"width": 360, "height": 740})
+    shown.reload()
+    expect(shown.locator("#regions-chart")).to_be_visible()
     for summary in shown.locator(".performance summary:visible").all():
         summary.click()
     assert shown.evaluate(OVERFLOW) <= 0
     width = shown.locator("#regions-chart").bounding_box()
     assert width is not None
     assert 200 < width["width"] <= 360
+    labels = shown.evaluate("Chart.getChart('regions-chart').data.labels")
+    assert ["Lungs and", "mediastinum"] in labels  # on one line it would lose its beginning
 
 
 def test_what_was_not_measured_is_not_shown(page: Page) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from page_actions import OVERFLOW, serious_faults
+from page_actions import CUT_OFF, OVERFLOW, serious_faults
 from playwright.sync_api import Page, Route, expect
 
 _NOTE = "<script>alert('note')</script>"
@@ -202,7 +202,10 @@ def test_the_first_start_is_designed(page: Page) -> None:
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_it_has_no_serious_faults(page: Page, scheme: str, width: int) -> None:
-    page.route("**/training-runs?*", lambda route: route.fulfill(json={"items": [_PROMOTED, *_PAST], "next": None}))
+    awaiting = _PROMOTED | {"id": "awaiting", "status": "awaiting-approval"}
+    page.route(
+        "**/training-runs?*", lambda route: route.fulfill(json={"items": [_PROMOTED, awaiting, *_PAST], "next": None})
+    )
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": 800})
     page.reload()
@@ -210,3 +213,4 @@ def test_it_has_no_serious_faults(page: Page, scheme: str, width: int) -> None:
     page.locator(".compare-box").first.check()
     assert serious_faults(page) == []
     assert page.evaluate(OVERFLOW) <= 0
+    assert page.evaluate(CUT_OFF) == []

@@ -1,5 +1,5 @@
 // Draws effects with their intervals as horizontal bars with Chart.js. Knows canvases, not what the effects are of.
-import { axis, colour, plot } from "./plot.js";
+import { axis, colour, fitted, plot } from "./plot.js";
 
 /** The 95 % interval of each bar as a line. */
 const intervals = {
@@ -52,5 +52,5 @@ function settings(labels, figures) {
 
 /** Shows `figures` `{value, low, high}` with `labels` on `canvas`, replacing what was there. */
 export function drawEffects(canvas, labels, figures) {
-  plot(canvas, () => settings(labels, figures));
+  plot(canvas, () => settings(labels.map((name) => fitted(name, canvas.parentElement.clientWidth)), figures));
 }

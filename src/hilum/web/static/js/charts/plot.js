@@ -12,6 +12,16 @@ export const series = (index) => colour(`--series-${(index % 6) + 1}`);
 /** Type for axes and legends. */
 export const text = () => ({ color: colour("--ink-soft"), font: { family: colour("--sans"), size: 13 } });
 
+const NARROW = 420;
+
+/** Names of several words take two lines where there is little room. */
+export function fitted(name, width) {
+  const words = name.split(" ");
+  if (width >= NARROW || words.length < 2) return name;
+  const half = Math.ceil(words.length / 2);
+  return [words.slice(0, half).join(" "), words.slice(half).join(" ")];
+}
+
 /** An axis in the page's colours. */
 export const axis = (more = {}) => {
   const { title, ticks, ...rest } = more;

@@ -1,15 +1,5 @@
 // Draws counts by group as stacked horizontal bars with Chart.js. Knows names and counts only.
-import { axis, plot, series, text } from "./plot.js";
-
-const NARROW = 420;
-
-/** Names of several words take two lines where there is little room. */
-function fitted(name, width) {
-  const words = name.split(" ");
-  if (width >= NARROW || words.length < 2) return name;
-  const half = Math.ceil(words.length / 2);
-  return [words.slice(0, half).join(" "), words.slice(half).join(" ")];
-}
+import { axis, fitted, plot, series, text } from "./plot.js";
 
 /** Shows for each of `labels` the `parts` `{label, values}` end to end. */
 export function drawStacks(canvas, labels, parts) {
