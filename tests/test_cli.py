@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NoReturn
 
 import click
 import cv2
@@ -131,7 +134,7 @@ def test_every_exit_code_is_documented() -> None:
     documented = {int(code) for code in re.findall(r"^\| (\d) \|", DOCS.read_text(), re.MULTILINE)}
     leaves = [value for value in vars(errors).values() if isinstance(value, type)]
     used = {leaf.exit_code for leaf in leaves if issubclass(leaf, errors.HilumError)}
-    assert used | {0, 1, 2} == documented
+    assert used | {0, 1, 2, 9} == documented
     epilog = hilum("--help").stdout
     assert all(re.search(rf"\b{code} ", epilog) for code in documented)
 
@@ -292,6 +295,41 @@ def test_data_that_do_not_suffice_exit_with_6(slices: Path, tmp_path: Path) -> N
     result = hilum("train", "--data", slices, "--out", tmp_path / "model")
     assert result.exit_code == 6
     assert "at least 5" in result.stderr
+
+
+def test_an_ignored_label_that_is_not_there_is_misspelt(slices: Path, tmp_path: Path) -> None:
+    result = hilum("train", "--data", slices, "--ignore", "malignnat", "--out", tmp_path / "model")
+    assert result.exit_code == 4
+    assert "--ignore malignnat: no image has this label; there are malignant, normal" in result.stderr
+
+
+def test_a_file_that_cannot_be_written_or_read_exits_with_9_in_one_line(
+    slices: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    no_folder = tmp_path / "file" / "folder"
+    for arguments in (
+        ["dataset", "import", slices, "--out", no_folder / "slices.json"],
+        ["audit", slices, "--no-probe", "--out", no_folder],
+    ):
+        result = hilum(*arguments)
+        assert result.exit_code == 9, arguments
+        assert result.stderr.splitlines()[-1].startswith("hilum: "), arguments
+        assert str(tmp_path) in result.stderr
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: raise_(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    result = hilum("predict", next(slices.rglob("1.png")), "--model", tiny_bundle, "--explain", tmp_path / "heat.png")
+    assert result.exit_code == 9
+    assert "No space left on device" in result.stderr
+
+
+def raise_(error: Exception) -> NoReturn:
+    raise error
+
+
+def test_a_folder_among_the_files_is_told_from_a_slice(tiny_bundle: Path, tmp_path: Path) -> None:
+    result = hilum("predict", "--model", tiny_bundle, "--json", tmp_path)
+    assert result.exit_code == 3
+    assert "--study" in json.loads(result.stdout)["detail"]
 
 
 @pytest.mark.parametrize("command", [["train", "--out", "model"], ["evaluate"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pydicom
@@ -10,7 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hilum.cli import main
+from hilum.inference.bundle import MANIFEST
 from series_files import series_slice, zip_of
+from unreadable_files import refuse_to_read
 
 
 @pytest.fixture
@@ -22,6 +25,15 @@ def series(tmp_path: Path) -> Path:
         (folder / f"{number}.dcm").write_bytes(series_slice(number))
     (folder / "note.txt").write_text("no slice")
     return folder
+
+
+@pytest.fixture
+def benign_bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """A bundle none of whose classes is a cancer."""
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "benign")
+    manifest = json.loads((bundle / MANIFEST).read_text())
+    (bundle / MANIFEST).write_text(json.dumps(manifest | {"cancer_class_names": []}))
+    return bundle
 
 
 def run(*arguments: object) -> Result:
@@ -38,6 +50,23 @@ def test_a_folder_and_a_zip_of_a_series(series: Path, tiny_bundle: Path, tmp_pat
     zipped.write_bytes(zip_of([series_slice(number) for number in (1, 0)]))
     told = json.loads(run("--study", "--json", zipped, "--model", tiny_bundle).stdout)
     assert told["series"][0]["order"] == [1, 0]
+    assert told["series"][0]["aggregate"]["decision"] == "review"
+
+
+def test_a_file_that_cannot_be_read_stops_no_series(
+    series: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_to_read(monkeypatch, "2.dcm")
+    shown = run("--study", series, "--model", tiny_bundle)
+    assert shown.exit_code == 0, shown.output
+    assert "of 3 slices" in shown.output
+    assert "2.dcm: refused, input-rejected: the file cannot be read: Permission denied" in shown.output
+
+
+def test_a_model_without_cancer_classes_answers_a_series(series: Path, benign_bundle: Path, tmp_path: Path) -> None:
+    shown = run("--study", series, "--model", benign_bundle, "--sr", tmp_path / "report.dcm")
+    assert shown.exit_code == 0, shown.output
+    assert "cancer 0" not in shown.output
 
 
 def test_reports_of_a_series_and_of_a_slice(series: Path, tiny_bundle: Path, tmp_path: Path) -> None:

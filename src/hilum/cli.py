@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +24,19 @@ from hilum.training_commands import retrain, runs, worker
 
 _EPILOG = """\b
 Exit codes: 0 done, 1 unexpected, 2 wrong usage, 3 an input cannot be used, 4 a data set cannot be used,
-5 a model cannot be served, 6 training failed, 7 state cannot be used, 8 an answer was not reproduced.
+5 a model cannot be served, 6 training failed, 7 state cannot be used, 8 an answer was not reproduced,
+9 a file or folder cannot be read or written.
 
 hilum is research software, not a medical device."""
 
 
+_FILE_EXIT_CODE = 9
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _CONTEXT = {"help_option_names": ["-h", "--help"], "obj": settings_of}
 
 
 class _Door(click.Group):
-    """Turns hilum's errors into one line on standard error and their exit code."""
+    """Turns hilum's errors, and the system's about files, into one line on standard error and their exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -39,6 +44,15 @@ class _Door(click.Group):
         except HilumError as error:
             click.echo(f"hilum: {error.title}: {error.detail}", err=True)
             ctx.exit(error.exit_code)
+        except click.FileError as error:
+            click.echo(f"hilum: {error.format_message()}", err=True)
+            ctx.exit(_FILE_EXIT_CODE)
+        except OSError as error:
+            if error.filename is None and error.errno not in _NO_ROOM:  # no file's fault; a closed pipe is click's
+                raise
+            told = f"{os.fsdecode(error.filename)!r}" if isinstance(error.filename, str | bytes) else "a file"
+            click.echo(f"hilum: {told} cannot be read or written: {error.strerror}", err=True)
+            ctx.exit(_FILE_EXIT_CODE)
 
 
 @click.group(cls=_Door, epilog=_EPILOG, context_settings=_CONTEXT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def training_packages() -> Iterator[None]:
-    """Says what to install where only what serving needs is."""
+    """Says what to install where only what serving needs is, and keeps TensorFlow's log off the terminal."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         yield
     except ModuleNotFoundError as error:
@@ -118,6 +120,8 @@ def read_input(file: Path) -> bytes:
     """
     try:
         return file.read_bytes()
+    except IsADirectoryError as error:
+        raise InputRejected("it is a directory: --study reads one as a series, `hilum batch` scores one") from error
     except OSError as error:
         raise InputRejected(f"the file cannot be read: {error.strerror}") from error
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hilum.command_inputs import bundle_path, dataset_of, training_packages
-from hilum.errors import BundleInvalid
+from hilum.errors import BundleInvalid, DatasetInvalid
 
 if TYPE_CHECKING:
     from hilum.dataset.labels import LabelScheme
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--data", required=True, help="Folder, zip, manifest or kaggle:OWNER/NAME.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the new bundle.")
-@click.option("--arch", default="efficientnet-lite0", show_default=True, help="Or -lite1, -lite2, keras.applications.")
+@click.option(
+    "--arch",
+    default="efficientnet-lite0",
+    show_default=True,
+    help="Or efficientnet-lite1, -lite2, a keras.applications name.",
+)
 @click.option(
     "--mode", type=click.Choice(["head", "full"]), default="full", show_default=True, help="Learn the head, or all."
 )
@@ -73,6 +79,7 @@ def train(
     manifest = dataset_of(data)
     scheme = LabelScheme.of(manifest.class_names, coarse=dict(map(_coarse_label, coarse)), ignored=ignore)
     others = [dataset_of(source) for source in also]
+    _require_labels(ignore, [manifest, *others])
     settings = TrainingSettings(architecture=arch, **options)
     with TerminalProgress() as progress:
         train_model(
@@ -169,3 +176,10 @@ def _gate_source() -> Path | None:
         return reference_bundle() if gate_of(reference_bundle()) else None
     except BundleInvalid:
         return None
+
+
+def _require_labels(ignored: Sequence[str], manifests: Sequence[DatasetManifest]) -> None:
+    """A label that is ignored and not there is one misspelt, whose images would be learnt."""
+    known = {name for manifest in manifests for name in manifest.class_names}
+    if unknown := sorted(set(ignored) - known):
+        raise DatasetInvalid(f"--ignore {unknown[0]}: no image has this label; there are {', '.join(sorted(known))}")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hilum.command_inputs import read_input
 from hilum.errors import InputRejected, ReportImpossible
 
 if TYPE_CHECKING:
     from hilum.inference.predictor import Prediction, Predictor
-    from hilum.services.batch import BatchFile
     from hilum.services.structured_report import ReportedSlice
-    from hilum.services.studies import SliceAnswer, StudyAnswer
+    from hilum.services.studies import SeriesAnswer, SliceAnswer, StudyAnswer
 
 
 def predict_study(source: Path, predictor: Predictor, *, as_json: bool, report: Path | None) -> int:
@@ -36,22 +37,23 @@ def predict_study(source: Path, predictor: Predictor, *, as_json: bool, report: 
     refused: list[dict[str, Any]] = []
     slices: list[SliceAnswer] = []
     found: dict[int, Prediction] = {}
-    for index, file in enumerate(_files_of(source)):
-        names.append(file.name)
+    for index, (name, read) in enumerate(_files_of(source)):
+        names.append(name)
         try:
-            prediction = predictor.predict(file.data, name=file.name)
+            data = read()
+            prediction = predictor.predict(data, name=name)
         except InputRejected as error:
-            refused.append({"index": index, "file": file.name, "code": error.code, "detail": error.detail})
+            refused.append({"index": index, "file": name, "code": error.code, "detail": error.detail})
             continue
         found[index] = prediction
-        header = headers.read(file.data)
+        header = headers.read(data)
         slices.append(SliceAnswer(index, header, prediction.probabilities, prediction.cancer_probability))
     if not slices:
         why = refused[0]["detail"] if refused else "there is none"
         raise InputRejected(f"no file of the study could be classified: {why}")
     study = put_together(slices)
     if as_json:
-        click.echo(json.dumps({"series": [asdict(one) for one in study.series], "warnings": list(study.warnings),
+        click.echo(json.dumps({"series": [_row(one) for one in study.series], "warnings": list(study.warnings),
                                "files": names, "refused": refused}))  # fmt: skip
     else:
         _print(study, names, found, refused)
@@ -98,6 +100,13 @@ def _write_study_report(
     click.echo(f"report written to {file}", err=True)
 
 
+def _row(series: SeriesAnswer) -> dict[str, Any]:
+    row = asdict(series)
+    return row | {
+        "aggregate": row["aggregate"] | {"decision": "review"}
+    }  # as the API says it: never calibrated on series
+
+
 def _reported(prediction: Prediction, reference: bytes | None) -> ReportedSlice:
     from hilum.services.structured_report import ReportedSlice
 
@@ -110,13 +119,13 @@ def _reported(prediction: Prediction, reference: bytes | None) -> ReportedSlice:
     )
 
 
-def _files_of(source: Path) -> Iterator[BatchFile]:
-    """The files of a folder by name, or of a zip in its order, one at a time; a zip is checked whole before."""
+def _files_of(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """The files of a folder by name, or of a zip in its order, each read when asked; a zip is checked whole before."""
     from hilum.services.batch import STUDY_LIMITS, BatchFile, members_of
 
     if source.is_dir():
         for file in sorted(file for file in source.rglob("*") if file.is_file() and not file.name.startswith(".")):
-            yield BatchFile(file.read_bytes(), file.relative_to(source).as_posix())
+            yield file.relative_to(source).as_posix(), partial(read_input, file)
         return
     try:
         archive = [BatchFile(source.read_bytes(), source.name)]
@@ -124,7 +133,8 @@ def _files_of(source: Path) -> Iterator[BatchFile]:
         raise InputRejected(f"the study cannot be read: {error.strerror}") from error
     for _ in members_of(archive, STUDY_LIMITS):
         pass
-    yield from members_of(archive, STUDY_LIMITS)
+    for member in members_of(archive, STUDY_LIMITS):
+        yield member.name, partial(bytes, member.data)
 
 
 def _print(
@@ -139,7 +149,8 @@ def _print(
         )
         for index in aggregate.most_suspicious:
             one = found[index]
-            click.echo(f"  {names[index]}: {one.predicted_class}, cancer {one.cancer_probability:.3f}, {one.decision}")
+            cancer = "" if one.cancer_probability is None else f", cancer {one.cancer_probability:.3f}"
+            click.echo(f"  {names[index]}: {one.predicted_class}{cancer}, {one.decision}")
         for warning in series.warnings:
             click.echo(f"  warning: {warning}")
     for warning in study.warnings:

@@ -86,7 +86,7 @@ def print_predictions(rows: Sequence[dict[str, Any]]) -> None:
     for heading in ("file", "class", "probability", "cancer", "decision", "notes"):
         table.add_column(heading)
     for row in rows:
-        name = Path(row["file"]).name
+        name = Path(row["file"]).name or row["file"]
         if "code" in row:
             table.add_row(escape(name), f"[red]{row['code']}", "", "", "", escape(row["detail"]))
             continue

@@ -19,6 +19,7 @@ from hilum.errors import (
     UnsupportedMediaType,
 )
 from hilum.imaging.decode import Limits
+from unreadable_files import refuse_to_read
 
 
 def rows(manifest: DatasetManifest) -> list[tuple[str, str]]:
@@ -52,6 +53,17 @@ def test_records_describe_the_files(write_images: WriteImages) -> None:
     assert (record.path, record.source, record.size_bytes) == ("normal/a.png", "clinic", len(data))
     assert (record.width, record.height, record.mode, record.file_format) == (128, 128, "L", "png")
     assert len(record.sha256) == 64
+
+
+def test_a_file_that_cannot_be_read_is_listed_and_stops_nothing(
+    write_images: WriteImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_images(["normal/a.png", "normal/b.png", "benign/c.png"])
+    refuse_to_read(monkeypatch, "b.png")
+    manifest = import_dataset(root)
+    assert len(manifest.records) == 2
+    assert [(file.path, file.code) for file in manifest.rejected] == [("normal/b.png", "input-rejected")]
+    assert "Permission denied" in manifest.rejected[0].detail
 
 
 def test_format_goes_by_content_and_a_wrong_extension_is_said(write_images: WriteImages) -> None:

@@ -142,17 +142,7 @@ def _read_or_refuse(root: Path, file: LabelledFile, source_name: str, limits: Li
 
 
 def _read(root: Path, file: LabelledFile, source_name: str, limits: Limits) -> _ReadImage:
-    path = root / file.path
-    size_bytes = path.stat().st_size
-    if size_bytes > limits.file_bytes:
-        raise ImageTooLarge(
-            f"The file has {size_bytes} bytes; the limit is {limits.file_bytes}.",
-            limit=limits.file_bytes,
-            actual=size_bytes,
-        )
-    if not size_bytes:
-        raise EmptyFile("The file has no bytes.")
-    data = path.read_bytes()
+    data = _bytes_of(root / file.path, limits)
     ct_slice = decode(data, name=file.path, limits=limits)
     pixels = ct_slice.pixels
     height, width = pixels.shape
@@ -168,7 +158,7 @@ def _read(root: Path, file: LabelledFile, source_name: str, limits: Limits) -> _
         width=width,
         height=height,
         mode=ct_slice.mode,
-        size_bytes=size_bytes,
+        size_bytes=len(data),
         warnings=ct_slice.warnings,
     )
     body = find_body(pixels)
@@ -177,6 +167,23 @@ def _read(root: Path, file: LabelledFile, source_name: str, limits: Limits) -> _
     thumbnail = cv2.resize(pixels, side, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     thumbnail = np.clip(np.rint(thumbnail), 0, 255).astype(np.uint8)
     return _ReadImage(record, fingerprint_of(pixels, body), thumbnail, appearance_of(pixels, body, record))
+
+
+def _bytes_of(path: Path, limits: Limits) -> bytes:
+    try:
+        size_bytes = path.stat().st_size
+        if size_bytes > limits.file_bytes:
+            raise ImageTooLarge(
+                f"The file has {size_bytes} bytes; the limit is {limits.file_bytes}.",
+                limit=limits.file_bytes,
+                actual=size_bytes,
+            )
+        data = path.read_bytes()
+    except OSError as error:  # it may not be read, or has gone since the folder was listed
+        raise InputRejected(f"The file cannot be read: {error.strerror}.") from error
+    if not data:
+        raise EmptyFile("The file has no bytes.")
+    return data
 
 
 def _stacked(

@@ -131,7 +131,7 @@ def read_manifest(directory: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
-        raise BundleInvalid(f"there is no model bundle in {directory.name!r}: it has no {MANIFEST}") from error
+        raise BundleInvalid(f"there is no model bundle in {str(directory)!r}: it has no {MANIFEST}") from error
     except OSError as error:
         raise BundleInvalid(f"{MANIFEST} of {directory.name!r} cannot be read: {error.strerror}") from error
     except ValidationError as error:

@@ -44,8 +44,8 @@ def create_sqlite(file: Path) -> None:
             connection.execute("PRAGMA synchronous=FULL")
             connection.executescript(f"BEGIN IMMEDIATE;\n{_SCRIPT.read_text(encoding='utf-8')}\nCOMMIT;")
     except sqlite3.Error as error:
-        if sqlite_revision(file) is None:
-            raise DatabaseUnavailable(f"{file.name!r} cannot be made: {error}") from error
+        if not file.exists() or sqlite_revision(file) is None:
+            raise DatabaseUnavailable(f"{str(file)!r} cannot be made: {error}") from error
 
 
 def copy_sqlite(source: Path, target: Path) -> None:

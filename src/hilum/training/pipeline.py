@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -190,6 +191,9 @@ def train(
         },
     )
     write_bundle(final.classifier, learnt, data.tensors, evidence.held_out.folds[0][1], out, gate_from=gate_from)
+    for folder in (run, run.parent):
+        with suppress(OSError):  # checkpoints stay in it
+            folder.rmdir()
     progress("pack", 1.0, "done")
     return out
 
