@@ -171,6 +171,7 @@ def test_many_slices_are_answered_in_a_queue(page: Page, slice_png: bytes) -> No
 
     expect(page.locator("#queue-summary")).to_have_text("7 of 7 · 6 to review · 1 not classified")
     expect(page.locator("#file-name")).to_have_text("slice-0.png")
+    expect(page.locator(".queue-item").first).to_contain_text("to review")
     page.locator(".queue-item").first.focus()
     page.keyboard.press("ArrowDown")
     expect(page.locator("#file-name")).to_have_text("slice-1.png")

@@ -43,6 +43,15 @@ def test_the_slices_of_a_zip_stand_in_their_order_with_what_they_say_together(pa
     assert shown == [f"{value * 100:.1f}\u00a0%" for value in highest]
 
 
+def test_long_file_names_leave_the_positions_readable(page: Page) -> None:
+    choose(page, *[("1.2.840.113619.2.55." * 4 + f"{number}.dcm", series_slice(number)) for number in range(3)])
+    expect(page.locator("#study")).to_be_visible()
+    listed, place = page.locator("#slices-list").bounding_box(), page.locator(".queue-place").last.bounding_box()
+    assert listed is not None
+    assert place is not None
+    assert place["x"] + place["width"] <= listed["x"] + listed["width"]
+
+
 def test_the_most_suspicious_slice_is_shown_first_and_others_by_click_and_key(page: Page) -> None:
     _read(page)
     expect(page.locator(".suspect").first).to_have_attribute("aria-current", "true")

@@ -124,6 +124,12 @@ export const sliceAddress = (id, side) => address(predictionAddress(id, "/slice"
 export const heatMapAddress = (id) => predictionAddress(id, "/explanation");
 export const prediction = (id) => getJson(predictionAddress(id));
 
+/** The heat map of a prediction, or a Refusal that says why there is none. */
+export async function heatMap(id) {
+  const response = await request(heatMapAddress(id));
+  return response.blob();
+}
+
 /** A slice in Hounsfield units, as a NumPy file. */
 export async function hounsfield(id) {
   const response = await request(predictionAddress(id, "/hounsfield.npy"));

@@ -19,9 +19,12 @@ function words(item) {
   return `${className(name)} ${asProbability(probabilities[name])}`;
 }
 
+/** What the colour of a row's mark says, for those who do not see it. */
+const markWords = (item) => (outcome(item) === "review" ? ", to review" : "");
+
 function fill(row, item) {
   row.dataset.outcome = outcome(item);
-  row.querySelector(".queue-words").textContent = words(item);
+  row.querySelector(".queue-words").replaceChildren(words(item), make("span", { class: "visually-hidden", text: markWords(item) }));
 }
 
 /** Adds rows for `items`; `choose(item)` is called when one is picked. */

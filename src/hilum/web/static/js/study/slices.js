@@ -13,8 +13,8 @@ function outcomeOf({ result }) {
 function row(slice, choose) {
   const where = place(slice.position);
   const button = make("button", { type: "button", class: "queue-item", on: { click: () => choose(slice) } },
-    make("span", { class: "queue-name", text: where ? `${slice.name} · ${where}` : slice.name, title: slice.name }),
-    make("span", { class: "queue-words", text: outcomeOf(slice) }));
+    make("span", { class: "queue-name", title: slice.name }, make("span", { class: "queue-file", text: slice.name }), where ? make("span", { class: "queue-place", text: ` · ${where}` }) : null),
+    make("span", { class: "queue-words", text: outcomeOf(slice) }, slice.result.decision === "review" ? make("span", { class: "visually-hidden", text: ", to review" }) : null));
   rows.set(slice, button);
   return make("li", { data: { outcome: slice.result.decision } }, button);
 }

@@ -1,9 +1,12 @@
 // Shows Hounsfield units under a window (centre, width) on a canvas. Knows its controls, not what was answered.
 import { hounsfield } from "../api.js";
-import { element, oncePerFrame } from "../dom.js";
+import { element, oncePerFrame, setText } from "../dom.js";
+import { problemOf } from "../states.js";
+import { sentence } from "../words.js";
 import { readNpy } from "./npy.js";
 
 const DRAG_HU = 2;
+const HOW = "HU, or drag with the right button";
 let slice = null;
 let shownId = null;
 
@@ -42,6 +45,7 @@ export function withdraw() {
   element("window-control").hidden = true;
   element("window-preset").value = "";
   element("windowed").hidden = true;
+  setText("window-note", HOW);
 }
 
 async function load() {
@@ -58,14 +62,18 @@ async function choose() {
     element("window-centre").value = centre;
     element("window-width").value = width;
   }
+  const id = shownId;
   try {
+    if (value && !slice) setText("window-note", "Fetching Hounsfield units…");
     if (value) await load();
+    if (id !== shownId) return;
+    setText("window-note", HOW);
   } catch (error) {
+    if (id !== shownId) return;
     element("window-preset").value = "";
-    element("window-control").hidden = true;
-    console.error(error);
+    setText("window-note", sentence(problemOf(error).detail));
   }
-  show(Boolean(value) && slice !== null);
+  show(element("window-preset").value !== "" && slice !== null);
 }
 
 async function chooseOwn() {
