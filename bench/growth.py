@@ -15,11 +15,13 @@ import resource
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -38,6 +40,7 @@ from hilum.dataset.groups import NEAR_COPY
 from hilum.dataset.manifest import DatasetManifest, ImageRecord
 from hilum.dataset.neighbours import HEIGHT, WIDTH, near_pairs, nearest_few
 from hilum.dataset.scan import Scan
+from hilum.services.dataset_overview import overview
 from hilum.services.snapshots import freeze
 from hilum.storage import labelled_images
 from hilum.storage.database import Database
@@ -47,6 +50,7 @@ from hilum.storage.schema import upgrade
 
 _CLASSES = ("adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma")
 _HELD_OUT = 2_000
+_LOOKS = 5
 _Part = Callable[[int, Path], dict[str, float]]
 
 
@@ -111,11 +115,17 @@ def _snapshot_sqlite(count: int, folder: Path) -> dict[str, float]:
 
 def _snapshot_postgresql(count: int, _: Path) -> dict[str, float]:
     """Freeze the labelled images of a PostgreSQL database."""
+    with _postgresql() as url:
+        return _snapshot(url, count)
+
+
+@contextmanager
+def _postgresql() -> Iterator[str]:
     binaries = find_binaries()
     if binaries is None:
         raise SystemExit("postgresql is needed; on Debian: apt-get install postgresql")
     with postgresql_server(binaries) as server, server.database() as url:
-        return _snapshot(url, count)
+        yield url
 
 
 def _snapshot(url: str, count: int) -> dict[str, float]:
@@ -133,7 +143,31 @@ def _snapshot(url: str, count: int) -> dict[str, float]:
     return {"freeze": first_s, "(processor)": first_used_s, "again": again_s, "(processor, again)": again_used_s}
 
 
-def _fill(database: Database, count: int) -> None:
+def _overview_sqlite(count: int, folder: Path) -> dict[str, float]:
+    """Look at the labelled images of an SQLite file as a whole."""
+    return _overview(f"sqlite:///{folder / 'hilum.db'}", count)
+
+
+def _overview_postgresql(count: int, _: Path) -> dict[str, float]:
+    """Look at the labelled images of a PostgreSQL database as a whole."""
+    with _postgresql() as url:
+        return _overview(url, count)
+
+
+def _overview(url: str, count: int) -> dict[str, float]:
+    with closing(Database(url)) as database:
+        upgrade(database)
+        _fill(database, count, noted_every=20)
+        if database.engine.dialect.name == "postgresql":  # what the server does by itself within minutes
+            with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("VACUUM ANALYZE labelled_images")
+        timed = [_timed(lambda: overview(database)) for _ in range(_LOOKS)]
+    if sum(one.count for one in timed[0][1].distribution) != count:
+        raise SystemExit("the overview is not of what was stored")
+    return {"look": median(spent_s for spent_s, _ in timed)}
+
+
+def _fill(database: Database, count: int, noted_every: int | None = None) -> None:
     batch, now, blob = uuid.uuid4(), datetime.now(UTC), bytes(6912)
     with database.writing() as connection:
         connection.execute(
@@ -142,7 +176,11 @@ def _fill(database: Database, count: int) -> None:
                 refused=0, items=[],
             )
         )  # fmt: skip
-        labelled_images.add(connection, (_image(n, batch, now, blob) for n in range(count)), after=0)
+        images = (_image(n, batch, now, blob) for n in range(count))
+        if noted_every is not None:
+            reasons = [{"code": "near-copy", "detail": "nearly the same picture", "image_id": str(batch)}]
+            images = (replace(one, reasons=[] if n % noted_every else reasons) for n, one in enumerate(images))
+        labelled_images.add(connection, images, after=0)
 
 
 def _image(number: int, batch: uuid.UUID, now: datetime, blob: bytes) -> NewImage:
@@ -206,6 +244,8 @@ _PARTS: dict[str, _Part] = {
     "manifest": _manifest,
     "snapshot, SQLite": _snapshot_sqlite,
     "snapshot, PostgreSQL": _snapshot_postgresql,
+    "overview, SQLite": _overview_sqlite,
+    "overview, PostgreSQL": _overview_postgresql,
     "compare": _compare,
     "audit": _audit,
     "head": _head,

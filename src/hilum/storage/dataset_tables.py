@@ -13,6 +13,9 @@ from hilum.storage.tables import JSON_DOCUMENT, Base, UtcDateTime
 
 _IS_ACCEPTED = text("status = 'accepted'")
 
+HAS_REASONS = text("reasons <> '[]'")
+"""Said to the databases in the very words of the index, without which they do not see that it answers."""
+
 
 class UploadBatchRow(Base):
     """Images that came in together, and what became of each.
@@ -55,6 +58,11 @@ class LabelledImageRow(Base):
         UniqueConstraint("sequence"),
         Index(None, "sha256"),
         Index(None, "status", "sequence"),
+        Index(None, "status", "class_name", "split", "source", "group_name"),  # all that is counted
+        Index(
+            "ix_labelled_images_with_reasons", "status", "sequence",
+            sqlite_where=HAS_REASONS, postgresql_where=HAS_REASONS,
+        ),
         Index(
             "uq_labelled_images_accepted", "sha256", unique=True,
             sqlite_where=_IS_ACCEPTED, postgresql_where=_IS_ACCEPTED,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, String, cast, func, select
+from sqlalchemy import Connection, func, select
 
-from hilum.storage.dataset_tables import LabelledImageRow
+from hilum.storage.dataset_tables import HAS_REASONS, LabelledImageRow
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,6 @@ def group_counts(connection: Connection, split: str) -> dict[str, int]:
 
 def reason_counts(connection: Connection, status: str) -> Counter[str]:
     """How many images of a status have each reason."""
-    has_reasons = cast(LabelledImageRow.reasons, String) != "[]"
-    statement = select(LabelledImageRow.reasons).where(LabelledImageRow.status == status, has_reasons)
+    statement = select(LabelledImageRow.reasons).where(LabelledImageRow.status == status, HAS_REASONS)
     found = connection.execute(statement).scalars()
     return Counter(code for reasons in found for code in {reason["code"] for reason in reasons})

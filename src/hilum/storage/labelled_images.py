@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, String, cast, func, insert, inspect, select, text, update
+from sqlalchemy import Connection, func, insert, inspect, select, text, update
 
 from hilum.storage.database import take_time
-from hilum.storage.dataset_tables import LabelledImageRow
+from hilum.storage.dataset_tables import HAS_REASONS, LabelledImageRow
 
 _AT_ONCE = 200
 _LOCK = 0x68696C76
@@ -179,8 +179,7 @@ def page(connection: Connection, wanted: ImageFilter, *, before: int | None, lim
 
 def with_reasons(connection: Connection, status: str, *, limit: int) -> list[StoredImage]:
     """The newest images of a status that have a reason."""
-    has_reasons = cast(LabelledImageRow.reasons, String) != "[]"
-    statement = select(*_SHOWN).where(LabelledImageRow.status == status, has_reasons)
+    statement = select(*_SHOWN).where(LabelledImageRow.status == status, HAS_REASONS)
     return [
         _image(row) for row in connection.execute(statement.order_by(LabelledImageRow.sequence.desc()).limit(limit))
     ]
