@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from hilum.errors import StorageInvalid
+from hilum.services.deadlines import within
 
 Entry = TypeVar("Entry")
 Receipt = TypeVar("Receipt")
@@ -105,7 +106,8 @@ class GroupWriter(Generic[Entry, Receipt]):
             if len(self._waiting) == 1 or not self._is_saturated():
                 self._changed.notify()
         try:
-            return await asyncio.wait_for(waiting.told, self._patience_s)
+            with within(self._patience_s):
+                return await waiting.told
         except TimeoutError:
             waiting.is_abandoned = True
             self.trouble = f"nothing was stored within {self._patience_s:g} s"

@@ -12,9 +12,18 @@ _drawn: deque[bytes] = deque()
 
 def new_id() -> UUID:
     """A UUID of version 4 (RFC 9562), as `uuid.uuid4` makes it. Safe to call from several threads."""
+    return UUID(bytes=_sixteen_bytes(), version=4)
+
+
+def new_request_id() -> str:
+    """32 random hex digits, for what is told but not kept. Safe to call from several threads."""
+    return _sixteen_bytes().hex()
+
+
+def _sixteen_bytes() -> bytes:
     while True:
         try:
-            return UUID(bytes=_drawn.pop(), version=4)
+            return _drawn.pop()
         except IndexError:
             randomness = os.urandom(_BYTES * _DRAWN)
             _drawn.extend(randomness[at : at + _BYTES] for at in range(0, len(randomness), _BYTES))

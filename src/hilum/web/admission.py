@@ -14,7 +14,8 @@ import time
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hilum.errors import Overloaded
-from hilum.services.identifiers import new_id
+from hilum.services.deadlines import within
+from hilum.services.identifiers import new_request_id
 from hilum.services.prediction import PredictionService
 from hilum.web.metrics import Instruments
 from hilum.web.middleware import SECURITY_HEADERS
@@ -84,7 +85,7 @@ class AdmissionGuard:
 
     async def _refuse(self, error: Overloaded, scope: Scope, send: Send) -> None:
         started_at = time.perf_counter()
-        request_id = new_id().hex
+        request_id = new_request_id()
         body = self._document(error, request_id)
         headers = [
             *_HEADERS,
@@ -138,7 +139,7 @@ async def _drain(scope: Scope, receive: Receive) -> None:
     if left > _DRAIN_BYTES:
         return
     try:
-        async with asyncio.timeout(_DRAIN_S):
+        with within(_DRAIN_S):
             while left > 0:
                 message = await receive()
                 if not message.get("more_body", False):

@@ -6,10 +6,10 @@ import logging
 import time
 from typing import cast
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hilum.services.identifiers import new_id
+from hilum.services.identifiers import new_request_id
 from hilum.web.metrics import Instruments
 from hilum.web.problems import problem_response
 from hilum.web.refusals import BadRequest, HostNotAllowed, InternalError, RequestRefused
@@ -36,6 +36,12 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+
+_DEFAULT_HEADERS = [
+    (name.lower().encode(), value.encode())
+    for name, value in (SECURITY_HEADERS | {"Cache-Control": "no-store"}).items()
+]
+"""As they are sent, of every answer that does not say otherwise itself."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
@@ -83,7 +89,7 @@ class RequestRecorder:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = scope["hilum.request_id"] = new_id().hex
+        request_id = scope["hilum.request_id"] = new_request_id()
         started_at = time.perf_counter()
         status = 0
 
@@ -91,11 +97,10 @@ class RequestRecorder:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
+                headers = message.get("headers", ())
+                named = {name for name, _ in headers}
+                defaults = [header for header in _DEFAULT_HEADERS if header[0] not in named]
+                message = {**message, "headers": [*headers, *defaults, (b"x-request-id", request_id.encode())]}
             await send(message)
 
         try:

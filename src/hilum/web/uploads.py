@@ -8,6 +8,7 @@ from collections.abc import Callable
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
+from hilum.services.deadlines import within
 from hilum.web.multipart import FileCollector, UploadedFile, boundary_of
 from hilum.web.refusals import BadRequest, BodyIncomplete, BodyTooLarge, NotJson, TooManyUploads, UploadTimeout
 from hilum.web.upload_limits import UploadLimits
@@ -98,9 +99,8 @@ class UploadReader:
 
     async def _receive(self, request: Request, take: Callable[[bytes, int], None]) -> None:
         loop, received, pieces, is_more = asyncio.get_running_loop(), 0, 0, True
-        ends_at = loop.time() + self.limits.grace_s
         try:
-            async with asyncio.timeout(self.limits.grace_s) as timeout:
+            with within(self.limits.grace_s) as deadline:
                 while is_more:
                     message = await request.receive()
                     if message["type"] == "http.disconnect":
@@ -112,9 +112,8 @@ class UploadReader:
                     is_more = message.get("more_body", False)
                     take(chunk, received)
                     # what came fast earns no more than the grace, or a body that is nearly whole could be held for long
-                    ends_at = min(ends_at + len(chunk) / self.limits.bytes_per_s, loop.time() + self.limits.grace_s)
-                    if is_more:
-                        timeout.reschedule(ends_at)
+                    earned = deadline.ends_at + len(chunk) / self.limits.bytes_per_s
+                    deadline.ends_at = min(earned, loop.time() + self.limits.grace_s)
         except TimeoutError as error:
             slowest = self.limits.bytes_per_s
             raise UploadTimeout(f"a body must arrive at {slowest // 1000} kB/s or more", actual=received) from error
