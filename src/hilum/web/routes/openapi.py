@@ -9,6 +9,9 @@ from pydantic import BaseModel
 from hilum.web.problems import MEDIA_TYPE, sent_errors
 from hilum.web.schemas import ProblemAnswer
 
+_FIELD_NAMES = {"pattern": "^[^\\u0000]*$"}
+"""A part's name can be sent with anything but this in it."""
+
 FILE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -16,6 +19,7 @@ FILE_BODY: dict[str, Any] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
+                    "propertyNames": _FIELD_NAMES,
                     "required": ["file"],
                     "properties": {
                         "file": {
@@ -37,6 +41,7 @@ FILES_BODY: dict[str, Any] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
+                    "propertyNames": _FIELD_NAMES,
                     "required": ["files"],
                     "properties": {
                         "files": {
@@ -58,7 +63,11 @@ def form_body(shape: type[BaseModel], files: str) -> dict[str, Any]:
     schema = shape.model_json_schema()
     one = {"type": "string", "format": "binary"}
     listed = {"type": "array", "minItems": 1, "items": one, "description": files}
-    schema = schema | {"required": ["files"], "properties": {"files": listed} | schema["properties"]}
+    schema |= {
+        "propertyNames": _FIELD_NAMES,
+        "required": ["files"],
+        "properties": {"files": listed} | schema["properties"],
+    }
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
