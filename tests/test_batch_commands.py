@@ -67,7 +67,7 @@ def test_a_batch_may_be_left_to_others_and_cancelled(tmp_path: Path, tiny_bundle
         (("batch", "nowhere"), 4, "nowhere does not exist"),
         (("batch", ".", "--out", "no/where.csv"), 2, "no folder"),
         (("batch", ".", "--model", "none-1"), 5, "no model of this version"),
-        (("batches", "show", "7"), 1, "a batch's id is a UUID"),
+        (("batches", "show", "7"), 2, "a batch's id is a UUID"),
     ],
 )
 def test_what_cannot_be_done_is_said(

@@ -243,6 +243,18 @@ def test_a_wrong_setting_exits_with_2_and_is_named(monkeypatch: pytest.MonkeyPat
     assert "HILUM_PORT" in result.stderr
 
 
+def test_ctrl_c_says_so_and_exits_with_130(slice_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_bytes", lambda _: raise_(KeyboardInterrupt()))
+    result = hilum("predict", slice_file)
+    assert result.exit_code == 130
+    assert result.stderr == "hilum: interrupted\n"
+
+
+@pytest.mark.parametrize("command", ["runs show", "runs cancel", "batches show", "batches results"])
+def test_a_run_or_batch_that_is_not_there_is_wrong_usage(command: str) -> None:
+    assert hilum(*command.split(), "0b9f5f0e-6d0c-4d8e-9d53-0c6f9a5f7f55").exit_code == 2
+
+
 def test_a_zip_that_is_none_exits_with_3(tmp_path: Path) -> None:
     (tmp_path / "slices.zip").write_bytes(b"not a zip")
     result = hilum("dataset", "import", tmp_path / "slices.zip")
@@ -322,7 +334,7 @@ def test_a_file_that_cannot_be_written_or_read_exits_with_9_in_one_line(
     assert "No space left on device" in result.stderr
 
 
-def raise_(error: Exception) -> NoReturn:
+def raise_(error: BaseException) -> NoReturn:
     raise error
 
 

@@ -62,12 +62,12 @@ def test_a_run_is_queued_listed_shown_and_cancelled(ready: StatePlaces) -> None:
     assert (row["id"], row["status"], row["policy"], row["note"]) == (run_id, "queued", "approve", "a new scanner")
     assert json.loads(hilum("runs", "show", run_id).stdout) == row
     assert hilum("runs", "cancel", run_id).stdout == f"{run_id} is cancelled\n"
-    assert hilum("runs", "show", "nonsense").exit_code == 1
+    assert hilum("runs", "show", "nonsense").exit_code == 2
 
 
 def test_without_a_champion_or_images_nothing_is_queued(places: StatePlaces, tiny_bundle: Path) -> None:
     nobody = hilum("retrain")
-    assert nobody.exit_code == 1
+    assert nobody.exit_code == 7
     assert "champion" in nobody.stderr
     with closing(open_registry(places)) as registry:
         registry.put_first(registry.register(tiny_bundle).version)

@@ -70,6 +70,7 @@ def batch(
         if no_wait:
             click.echo(str(queued.id))
             return
+        click.echo(f"{queued.id} is queued; `hilum batches results {queued.id}` writes what comes of it", err=True)
         ended = _score(batches, queued, settings, places, workers)
         names.seek(0)
         _write(batches, ended, out, kind, (json.loads(line) for line in names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ hilum is research software, not a medical device."""
 
 
 _FILE_EXIT_CODE = 9
+_INTERRUPTED = 128 + signal.SIGINT
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _CONTEXT = {"help_option_names": ["-h", "--help"], "obj": settings_of}
 
@@ -44,6 +46,9 @@ class _Door(click.Group):
         except HilumError as error:
             click.echo(f"hilum: {error.title}: {error.detail}", err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("hilum: interrupted", err=True)
+            ctx.exit(_INTERRUPTED)
         except click.FileError as error:
             click.echo(f"hilum: {error.format_message()}", err=True)
             ctx.exit(_FILE_EXIT_CODE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +44,23 @@ def settings_of(**given: Any) -> Settings:
 
     from hilum.settings import Settings
 
+    _tell_misspelt(tuple(sorted(os.environ)))
     try:
         return Settings(**given)
     except ValidationError as error:
-        faults = "; ".join(f"HILUM_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        faults = "; ".join(
+            f"HILUM_{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
+        )
         raise click.UsageError(f"a setting is wrong: {faults}") from error
+
+
+@cache
+def _tell_misspelt(names: tuple[str, ...]) -> None:
+    """Once: a setting that is not heeded may be one that was to protect somebody."""
+    from hilum.settings import misspelt
+
+    for name, meant in misspelt(names).items():
+        click.echo(f"hilum: {name} is no setting and is not heeded; {meant} is one", err=True)
 
 
 def bundle_path(model: Path | None) -> Path:

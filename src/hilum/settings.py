@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -9,11 +12,14 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+_PREFIX = "HILUM_"
+_LIKENESS = 0.8
+
 
 class Settings(BaseSettings):
     """What can be set from outside; each field is documented in docs/settings.md."""
 
-    model_config = SettingsConfigDict(env_prefix="HILUM_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     host: str = Field(default="127.0.0.1", description="address to listen on; loopback unless you say otherwise")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
@@ -34,7 +40,7 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=0, ge=0, le=256, description="predictions a process computes at once; 0: one for each core it gets"
     )
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level logged")
     isolation: Literal["codecs", "all", "none"] = Field(
         default="codecs", description="which images are decoded in a process that may be lost"
     )
@@ -51,9 +57,7 @@ class Settings(BaseSettings):
     )
     rate_limit: int = Field(default=3000, ge=0, le=1_000_000, description="requests a minute for each key; 0: any")
     session_hours: int = Field(default=12, ge=1, le=720, description="after which the dashboard asks to sign in again")
-    otlp_endpoint: str | None = Field(
-        default=None, pattern="^https?://[^/?#]+/?$", description="OpenTelemetry collector; by default none"
-    )
+    otlp_endpoint: str | None = Field(default=None, description="OpenTelemetry collector; by default none")
     drift_alert: float = Field(default=0.25, gt=0, le=10, description="population stability index that is an alert")
     drift_window: int = Field(default=500, ge=50, le=5000, description="newest predictions that drift is looked for in")
     worker: bool = Field(default=True, description="take training runs; false: leave them to `hilum worker`")
@@ -75,10 +79,17 @@ class Settings(BaseSettings):
             return tuple(name.strip().lower() for name in value.split(",") if name.strip())
         return value
 
-    @field_validator("api_keys_required", mode="before")
+    @field_validator("api_keys_required", "log_level", mode="before")
     @classmethod
     def _word(cls, value: object) -> object:
         return str(value).strip().lower()
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _endpoint(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/?#]+/?", value):
+            raise ValueError(f"{value!r} is no address such as http://collector:4318")
+        return value
 
     @field_validator("allowed_origins")
     @classmethod
@@ -88,3 +99,11 @@ class Settings(BaseSettings):
             if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in {"http", "https"}:
                 raise ValueError(f"{origin!r} is no origin such as https://viewer.example")
         return value
+
+
+def misspelt(names: Iterable[str]) -> dict[str, str]:
+    """Of the names of environment variables those that are nearly a setting's, with the setting's."""
+    fields = {name.upper() for name in Settings.model_fields}
+    asked = {name: name.upper().removeprefix(_PREFIX) for name in names if name.upper().startswith(_PREFIX)}
+    likest = {name: get_close_matches(own, fields, 1, _LIKENESS) for name, own in asked.items() if own not in fields}
+    return {name: _PREFIX + meant[0] for name, meant in likest.items() if meant}

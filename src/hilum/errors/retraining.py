@@ -11,13 +11,13 @@ from hilum.errors.service import ServiceRefused
 class TrainingUnavailable(ServiceRefused):
     """Nothing can be trained here at present."""
 
-    code, title = "training-unavailable", "Training is not available here"
+    code, exit_code, title = "training-unavailable", 6, "Training is not available here"
 
 
 class RunsUnavailable(ServiceRefused):
     """The database or the store of bytes does not answer, or what it says of runs is just changing."""
 
-    code, title, retry_after = "runs-unavailable", "Training runs cannot be reached now", 2
+    code, exit_code, title, retry_after = "runs-unavailable", 7, "Training runs cannot be reached now", 2
 
 
 class TrainingDataInsufficient(ServiceRefused):
@@ -43,19 +43,19 @@ class RetrainInProgress(ServiceRefused):
 class RunNotAwaiting(ServiceRefused):
     """A run that awaits nobody's decision was to be declined."""
 
-    code, status, title = "run-not-awaiting", 409, "The training run awaits no decision"
+    code, status, exit_code, title = "run-not-awaiting", 409, 6, "The training run awaits no decision"
 
 
 class RunNotFound(ServiceRefused):
     """No training run has this id."""
 
-    code, status, title = "run-not-found", 404, "There is no such training run"
+    code, status, exit_code, title = "run-not-found", 404, 2, "There is no such training run"
 
 
 class RegistryUnavailable(ServiceRefused):
     """The database that knows the models, or the store of their files, does not answer; predictions are made."""
 
-    code, title, retry_after = "registry-unavailable", "The registry cannot be reached", 2
+    code, exit_code, title, retry_after = "registry-unavailable", 7, "The registry cannot be reached", 2
 
 
 class RegistryOff(ServiceRefused):
@@ -97,7 +97,7 @@ class NothingToRollBackTo(RegistryRefused):
 class DatasetUnavailable(ServiceRefused):
     """The database or the store of labelled images does not answer."""
 
-    code, title, retry_after = "dataset-unavailable", "The labelled images cannot be reached", 2
+    code, exit_code, title, retry_after = "dataset-unavailable", 7, "The labelled images cannot be reached", 2
 
 
 class ImagesNotTaken(ServiceRefused):
@@ -109,7 +109,7 @@ class ImagesNotTaken(ServiceRefused):
 class DatasetFull(ServiceRefused):
     """The disk that labelled images are kept on is full; nothing of the upload is kept."""
 
-    code, status, title, retry_after = "dataset-full", 507, "There is no room for labelled images", 60
+    code, status, exit_code, title, retry_after = "dataset-full", 507, 9, "There is no room for labelled images", 60
 
 
 class UploadBatchNotFound(ServiceRefused):

@@ -51,7 +51,7 @@ class LookAlikesMissing(ServiceRefused):
 class HistoryUnavailable(ServiceRefused):
     """The database or the store of images does not answer; predictions are made all the same."""
 
-    code, title, retry_after = "history-unavailable", "The history cannot be reached", 2
+    code, exit_code, title, retry_after = "history-unavailable", 7, "The history cannot be reached", 2
 
 
 class HistoryOff(ServiceRefused):
@@ -93,13 +93,13 @@ class CursorInvalid(ServiceRefused):
 class BatchNotFound(ServiceRefused):
     """No batch has this id."""
 
-    code, status, title = "batch-not-found", 404, "There is no such batch"
+    code, status, exit_code, title = "batch-not-found", 404, 2, "There is no such batch"
 
 
 class BatchUnavailable(ServiceRefused):
     """No model can score a batch yet, or the database or the store of bytes does not answer."""
 
-    code, title, retry_after = "batch-unavailable", "Batches cannot be taken or read now", 2
+    code, exit_code, title, retry_after = "batch-unavailable", 7, "Batches cannot be taken or read now", 2
 
 
 class BatchActive(ServiceRefused):

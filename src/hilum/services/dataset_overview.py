@@ -160,7 +160,8 @@ def _about_labels(
         words = f"{_images(contradicted)} came under one class while the same picture or slice came under another."
         yield DatasetFinding("label-conflicts", "warning", words, examples.of("label-conflict", "quarantined"))
     if doubted := noted["label-doubted"]:
-        words = f"The model doubted {doubted} labels that were accepted."
+        told = "1 label that was" if doubted == 1 else f"{doubted} labels that were"
+        words = f"The model doubted {told} accepted."
         yield DatasetFinding("doubted-labels", "warning", words, examples.of("label-doubted", "accepted"))
     if near := noted["near-copy"]:
         words = f"Of {_images(near)} nearly the same picture is there; each pair stays on one side of the split."

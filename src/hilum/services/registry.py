@@ -132,7 +132,7 @@ class Registry:
             with self._database.reading() as connection:
                 found = models.find(connection, version)
         if found is None:
-            raise ModelNotFound("no model of this version is registered; GET /models lists them")
+            raise ModelNotFound("no model of this version is registered; `hilum models list` and GET /models list them")
         return found
 
     def aliases(self) -> dict[str, Alias]:
