@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -66,6 +67,20 @@ def test_damaged_bytes_are_never_handed_out_and_heal_when_put_again(tmp_path: Pa
         blobs.get(digest)
     blobs.put(b"slice")
     assert blobs.get(digest) == b"slice"
+
+
+def test_what_is_there_already_counts_as_put_now_and_is_not_written_anew(tmp_path: Path) -> None:
+    blobs = open_blobs(folder_url(tmp_path), "slices")
+    digest = blobs.put(b"slice")
+    file = tmp_path / "slices" / digest[:2] / digest
+    os.utime(file, (0, 0))
+    before = file.stat().st_ino
+
+    blobs.put(b"slice")
+
+    (entry,) = blobs.entries()
+    assert entry.changed_at.year > 1970  # or it would be taken for one that nobody needs
+    assert file.stat().st_ino == before
 
 
 def test_kinds_are_kept_apart(tmp_path: Path) -> None:
