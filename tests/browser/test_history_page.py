@@ -77,6 +77,14 @@ def test_pages_go_forth_and_back_without_a_pause(page: Page) -> None:
     assert page.locator("#history-rows a").first.get_attribute("href") == first
 
 
+def test_a_double_click_turns_one_page(page: Page) -> None:
+    expect(page.locator("#history-rows tr")).to_have_count(50)
+    page.locator("#older").evaluate("(button) => { button.click(); button.click(); }")
+    expect(page.locator("#page-number")).to_have_text("51 to 100")
+    page.get_by_role("button", name="Newer").click()
+    expect(page.locator("#page-number")).to_have_text("1 to 50")
+
+
 def test_filters_live_in_the_address_and_reach_the_export(page: Page, origin: str) -> None:
     page.get_by_label("Answer").select_option("normal")
     page.get_by_label("Until").fill("2026-01-01")

@@ -123,6 +123,25 @@ def test_a_champion_that_moved_meanwhile_refuses_the_promotion_in_place(page: Pa
     expect(page.get_by_role("dialog").get_by_role("alert")).to_have_text("The champion is another by now. Look again.")
 
 
+def test_a_promotion_under_way_cannot_be_dismissed(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/promote", hold)
+    page.get_by_role("button", name=f"Promote {_TINY}").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Promote", exact=True).click()
+    expect(dialog.get_by_role("button", name="One moment…")).to_be_disabled()
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_disabled()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_visible()
+    with page.expect_request("**/models"):  # the page looks at the registry anew
+        held[0].fulfill(json={})
+    expect(dialog).to_have_count(0)
+
+
 def _with_report(route: Route) -> None:
     answer: dict[str, Any] = route.fetch().json()
     same = {"dataset_digest": _MEASURED["dataset_digest"], "n": 315}

@@ -8,7 +8,9 @@ export class Refusal extends Error {
   }
 }
 
+/** A problem `is_unsent` where nothing says that the server has it: the same may be sent again. */
 const UNREACHABLE = {
+  is_unsent: true,
   title: "The server does not answer",
   detail: "The connection failed before an answer came.",
   remedy: "Check that hilum is running, then try again.",

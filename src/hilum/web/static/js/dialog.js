@@ -15,9 +15,10 @@ export function ask({ title, parts = [], action, isDangerous = false, act }) {
     const dialog = make("dialog", { "aria-labelledby": "dialog-title" },
       make("h2", { id: "dialog-title", text: title }), ...parts, refusal, make("div", { class: "buttons" }, cancel, confirm));
     let result = null;
-    cancel.addEventListener("click", () => dialog.close());
-    confirm.addEventListener("click", async () => {
-      confirm.disabled = true;
+    let acting = null;
+    const doAct = async () => {
+      for (const button of [cancel, confirm]) button.disabled = true;
+      confirm.textContent = "One moment…";
       try {
         result = (await act()) ?? true;
         dialog.close();
@@ -25,11 +26,17 @@ export function ask({ title, parts = [], action, isDangerous = false, act }) {
         const problem = problemOf(error);
         refusal.textContent = `${problem.title}. ${sentence(problem.detail)}`;
         refusal.hidden = false;
-        confirm.disabled = false;
+        confirm.textContent = action;
+        for (const button of [cancel, confirm]) button.disabled = false;
+        acting = null;
       }
-    });
-    dialog.addEventListener("close", () => {
+    };
+    cancel.addEventListener("click", () => dialog.close());
+    confirm.addEventListener("click", () => { acting = doAct(); });
+    dialog.addEventListener("cancel", (event) => { if (acting) event.preventDefault(); });
+    dialog.addEventListener("close", async () => {
       dialog.remove();
+      await acting; // Chromium lets a second Escape close it; what was begun is done all the same
       resolve(result);
     });
     document.body.append(dialog);

@@ -18,6 +18,25 @@ export function make(tag, { text, on = {}, data = {}, ...attributes } = {}, ...c
   return made;
 }
 
+/** `work` as a listener that passes over calls while one is under way. */
+export function oneAtATime(work) {
+  let isUnderWay = false;
+  return async (...given) => {
+    if (isUnderWay) return;
+    isUnderWay = true;
+    try {
+      await work(...given);
+    } finally {
+      isUnderWay = false;
+    }
+  };
+}
+
+/** Asks before the page is left or loaded anew while `isBusy()`: what is under way would be lost. */
+export function guardLeaving(isBusy) {
+  window.addEventListener("beforeunload", (event) => { if (isBusy()) event.preventDefault(); });
+}
+
 /** Runs `work` at most once a frame, however often it is asked for. */
 export function oncePerFrame(work) {
   let isAsked = false;

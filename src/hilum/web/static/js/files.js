@@ -1,4 +1,5 @@
 // Files a person gives a page: dropped (folders too), pasted or chosen. Knows no page.
+import { Refusal } from "./api.js";
 
 const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 
@@ -53,8 +54,22 @@ export function takeChosen(input, take) {
   });
 }
 
+const UNREADABLE = {
+  title: "The file cannot be read",
+  detail: "It was moved, changed or deleted since it was chosen.",
+  remedy: "Choose it again.",
+};
+
+async function read(part) {
+  try {
+    return new Uint8Array(await part.arrayBuffer());
+  } catch {
+    throw new Refusal(UNREADABLE);
+  }
+}
+
 async function begins(blob, at, bytes) {
-  const found = new Uint8Array(await blob.slice(at, at + bytes.length).arrayBuffer());
+  const found = await read(blob.slice(at, at + bytes.length));
   return found.length === bytes.length && bytes.every((byte, index) => byte === found[index]);
 }
 

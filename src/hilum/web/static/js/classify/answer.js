@@ -46,8 +46,14 @@ export function showAnswer(item) {
   setText("announcement", `${shown}, probability ${asProbability(probability)}. ${label}.`);
 }
 
-/** Shows why a slice was refused. */
-export function showRefusal(problem, remedy) {
+/** Offers to send all `unsent` again, where the slice of `problem` is one of them. */
+export function offerAgain(problem, unsent) {
+  element("refusal-again").hidden = !problem.is_unsent || unsent === 0;
+  setText("refusal-again", unsent > 1 ? `Try all ${unsent.toLocaleString("en")} again` : "Try again");
+}
+
+/** Shows why a slice was refused, or why there is none. */
+export function showRefusal(problem, remedy, unsent = 0) {
   showOnly("refusal");
   setText("refusal-title", problem.title);
   setText("refusal-detail", sentence(problem.detail));
@@ -56,6 +62,7 @@ export function showRefusal(problem, remedy) {
   element("refusal-reasons").replaceChildren(...reasons.map((reason) => make("li", { text: sentence(reason) })));
   setText("refusal-remedy", remedy);
   element("refusal-remedy").hidden = !remedy;
+  offerAgain(problem, unsent);
   setText("announcement", `Not classified. ${problem.title}. ${sentence(problem.detail)}`);
 }
 

@@ -1,11 +1,11 @@
 // Wires the page: slices come in by drop, paste, choice, sample or from the history; the chosen one is shown.
 import { remedyFor, sample } from "../api.js";
-import { element, setText } from "../dom.js";
+import { element, guardLeaving, setText } from "../dom.js";
 import { takeChosen, takeFiles } from "../files.js";
 import { problemOf } from "../states.js";
 import * as viewer from "../viewer/viewer.js";
 import { className } from "../words.js";
-import { showAnswer, showNothing, showRefusal, showWaiting } from "./answer.js";
+import { offerAgain, showAnswer, showNothing, showRefusal, showWaiting } from "./answer.js";
 import { addRows, clearRows, exportRows, markRow, showRow, summary } from "./queue-list.js";
 import { Queue } from "./queue.js";
 
@@ -25,6 +25,7 @@ function begin() {
       showRow(item);
       showSummary();
       if (item === shown) showChanged(item);
+      else if (shown?.state === "refused") offerAgain(shown.problem, queue.unsent.length);
     },
   });
   queue = current;
@@ -54,7 +55,7 @@ async function show(item) {
     const remedy = await remedyFor(item.problem);
     if (item !== shown) return;
     viewer.showFile(item.file, item.name);
-    showRefusal(item.problem, remedy);
+    showRefusal(item.problem, remedy, queue.unsent.length);
   } else {
     viewer.showFile(item.file, item.name, item.state === "busy" ? "Reading the slice…" : "Waiting its turn…");
     showWaiting(item.state === "busy" ? "The model is looking at this slice." : "Others are answered before it.");
@@ -104,10 +105,12 @@ takeChosen(element("file"), take);
 takeFiles(element("stage"), take);
 element("again").addEventListener("click", startOver);
 element("more").addEventListener("click", () => element("file").click());
+element("refusal-again").addEventListener("click", () => queue.again());
 element("queue-stop").addEventListener("click", () => queue.stop());
 element("queue-export").addEventListener("click", () => exportRows(queue.items));
 for (const button of document.querySelectorAll("[data-sample]")) {
   button.addEventListener("click", () => takeSample(button.dataset.sample));
 }
+guardLeaving(() => queue.counts.waiting + queue.counts.busy > 0);
 const asked = new URLSearchParams(location.search).get("prediction");
 if (asked) takeStored(asked);

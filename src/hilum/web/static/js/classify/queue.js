@@ -17,7 +17,7 @@ export class Queue {
     this.added = added;
     this.changed = changed;
     this.workers = 0;
-    this.next = 0;
+    this.line = [];
     this.stopping = new AbortController();
   }
 
@@ -52,8 +52,20 @@ export class Queue {
     this.stopping.abort();
     this.stopping = new AbortController();
     for (const item of this.items.filter(({ state }) => state === "waiting" || state === "busy")) {
-      this.#refuse(item, { title: "Stopped", detail: "It was not sent, or its answer not awaited." });
+      this.#refuse(item, { title: "Stopped", detail: "It was not sent, or its answer not awaited.", is_unsent: true });
     }
+  }
+
+  /** What was not sent, since it was stopped or the server did not answer. */
+  get unsent() {
+    return this.items.filter(({ state, problem }) => state === "refused" && problem.is_unsent);
+  }
+
+  /** Sends what was not sent. */
+  again() {
+    const items = this.unsent;
+    for (const item of items) this.#change(item, { state: "waiting", problem: null });
+    this.#enqueue(items);
   }
 
   #item(name, more) {
@@ -63,15 +75,19 @@ export class Queue {
   #append(items) {
     this.items.push(...items);
     this.added(items);
-    const hands = Math.min(AT_ONCE - this.workers, this.items.length - this.next);
+    this.#enqueue(items);
+  }
+
+  #enqueue(items) {
+    this.line.push(...items);
+    const hands = Math.min(AT_ONCE - this.workers, this.line.length);
     for (let hand = 0; hand < hands; hand += 1) this.#work();
   }
 
   async #work() {
     this.workers += 1;
-    while (this.next < this.items.length) {
-      const item = this.items[this.next];
-      this.next += 1;
+    while (this.line.length) {
+      const item = this.line.shift();
       if (item.state === "waiting") await this.#answer(item);
     }
     this.workers -= 1;

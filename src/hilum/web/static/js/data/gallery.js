@@ -1,6 +1,6 @@
 // Thumbnails of labelled images by class, split, source and status. Knows its part of the page.
 import { getJson } from "../api.js";
-import { element, make } from "../dom.js";
+import { element, make, oneAtATime } from "../dom.js";
 import { showEmpty, showFailure, showLoading } from "../states.js";
 import { className } from "../words.js";
 import { picture } from "../pictures.js";
@@ -30,7 +30,10 @@ export async function showGallery() {
     if (page.items.length) state.replaceChildren();
     else showEmpty(state, "No images", "None fits these filters.");
   } catch (error) {
-    if (mine === turn) showFailure(state, error, showGallery);
+    if (mine !== turn) return;
+    element("images-list").replaceChildren();
+    follow(null);
+    showFailure(state, error, showGallery);
   }
 }
 
@@ -48,12 +51,17 @@ export function offerClasses(classes) {
 
 element("image-filters").addEventListener("change", showGallery);
 element("image-filters").addEventListener("submit", (event) => event.preventDefault());
-element("images-more").firstElementChild.addEventListener("click", async () => {
+async function more() {
+  const mine = turn;
   try {
     const page = await getJson("/dataset/images", { ...wanted(), limit: PAGE, cursor: next });
+    if (mine !== turn) return;
     element("images-list").append(...page.items.map(tile));
+    element("images-state").replaceChildren();
     follow(page.next);
   } catch (error) {
-    showFailure(element("images-state"), error);
+    if (mine === turn) showFailure(element("images-state"), error, more);
   }
-});
+}
+
+element("images-more").firstElementChild.addEventListener("click", oneAtATime(more));

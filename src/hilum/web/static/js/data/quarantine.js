@@ -1,7 +1,7 @@
 // Images that wait for a person: released, relabelled or deleted one by one. Knows its part of the page.
 import { getJson, sendJson } from "../api.js";
 import { ask } from "../dialog.js";
-import { element, make, setText } from "../dom.js";
+import { element, make, oneAtATime, setText } from "../dom.js";
 import { problemOf, showEmpty, showFailure, showLoading } from "../states.js";
 import { className, count, moment, sentence } from "../words.js";
 import { picture, reasonWords } from "../pictures.js";
@@ -96,12 +96,15 @@ function turn(cursor) {
 
 export const countQuarantine = (waiting) => setText("quarantine-note", waiting ? `${count(waiting, "image waits", "images wait")} for a person.` : "What the audit doubts waits here for a person.");
 
-element("quarantine-more").firstElementChild.addEventListener("click", async () => {
+async function more() {
   try {
     const page = await getJson("/dataset/images", { status: "quarantined", limit: PAGE, cursor: next });
     element("quarantine-list").append(...page.items.map(card));
+    element("quarantine-state").replaceChildren();
     turn(page.next);
   } catch (error) {
-    showFailure(element("quarantine-state"), error);
+    showFailure(element("quarantine-state"), error, more);
   }
-});
+}
+
+element("quarantine-more").firstElementChild.addEventListener("click", oneAtATime(more));

@@ -29,12 +29,14 @@ export class Report {
     this.sent = 0;
     this.counts = { accepted: 0, duplicate: 0, quarantined: 0, refused: 0 };
     this.lines = 0;
+    this.ending = null;
     this.show = oncePerFrame(() => this.#show());
     drawn.forEach((address) => URL.revokeObjectURL(address));
     drawn = [];
     element("report").hidden = false;
     element("report-rows").replaceChildren();
     element("report-table").hidden = true;
+    element("upload-again").hidden = true;
   }
 
   take(files, { items }) {
@@ -52,6 +54,16 @@ export class Report {
     this.sent += files.length;
     this.counts.refused += files.length;
     this.#append(files.flatMap((file) => this.#line(file.name, "refused", [`${problem.title}. ${sentence(problem.detail)}`])));
+  }
+
+  /** Says why `rest` was not sent; `again()` is called to send it. */
+  end(why, rest, again) {
+    this.ending = `${why}: ${this.sent.toLocaleString("en")} of ${count(this.total, "file")} sent`;
+    this.show();
+    const button = element("upload-again");
+    button.hidden = false;
+    button.textContent = rest.length === 1 ? "Send the last one" : `Send the other ${rest.length.toLocaleString("en")}`;
+    button.onclick = () => { button.hidden = true; again(); };
   }
 
   #line(name, status, reasons, pictures = null) {
@@ -73,8 +85,8 @@ export class Report {
     element("report-progress").max = Math.max(1, this.total);
     element("report-progress").value = this.sent;
     const isDone = this.sent >= this.total;
-    setText("report-words", isDone ? `${count(this.total, "file")} sent` : `${this.sent.toLocaleString("en")} of ${count(this.total, "file")} sent`);
-    element("upload-stop").hidden = isDone;
+    setText("report-words", this.ending ?? (isDone ? `${count(this.total, "file")} sent` : `${this.sent.toLocaleString("en")} of ${count(this.total, "file")} sent`));
+    element("upload-stop").hidden = isDone || this.ending !== null;
     element("report-counts").replaceChildren(...Object.entries(KINDS).map(([kind, [label]]) =>
       make("div", {}, make("dt", { text: label }), make("dd", { text: this.counts[kind].toLocaleString("en") }))));
   }

@@ -7,16 +7,25 @@ const MOST_BYTES = 40_000_000;
 const MOST_TRIES = 8;
 const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
 
+/** Whether a file is a zip, or null where it cannot be read any more, which `refused` is told. */
+async function isPacked(file, refused) {
+  try {
+    return await isZip(file);
+  } catch (error) {
+    refused([file], error.problem);
+    return null;
+  }
+}
+
 /** Splits files into requests: a zip goes alone, others by number and size. */
-async function requestsOf(files) {
+async function requestsOf(files, refused) {
   const requests = [];
   let some = [];
   let bytes = 0;
   for (const file of files) {
-    if (await isZip(file)) {
-      requests.push([file]);
-      continue;
-    }
+    const isPack = await isPacked(file, refused);
+    if (isPack) requests.push([file]);
+    if (isPack !== false) continue;
     if (some.length === AT_ONCE || (some.length && bytes + file.size > MOST_BYTES)) {
       requests.push(some);
       [some, bytes] = [[], 0];
@@ -48,17 +57,20 @@ async function patiently(attempt) {
 
 /**
  * Sends `files`, of which `said` `{label, group, new_classes}` is said. After each request `reported(files, report)` is
- * called, or `refused(files, problem)` where none of it was taken.
+ * called, or `refused(files, problem)` where none of it was taken. Resolves to the files that were not sent, because
+ * `signal` stopped it or the server did not answer.
  */
 export async function send(files, said, { reported, refused, signal }) {
-  for (const some of await requestsOf(files)) {
-    if (signal.aborted) return;
+  const requests = await requestsOf(files, refused);
+  for (const [at, some] of requests.entries()) {
+    if (signal.aborted) return requests.slice(at).flat();
     try {
       reported(some, await patiently(() => sendForm("/upload-data", formOf(some, said), signal)));
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || error.problem?.is_unsent) return requests.slice(at).flat();
       if (!(error instanceof Refusal)) console.error(error);
       refused(some, error.problem ?? { title: "It could not be sent", detail: "Something failed in this page." });
     }
   }
+  return [];
 }

@@ -1,7 +1,7 @@
 // The form that adds labelled slices. Knows its part of the page.
-import { element, make, setText } from "../dom.js";
+import { element, guardLeaving, make } from "../dom.js";
 import { takeChosen, takeFiles } from "../files.js";
-import { className, count } from "../words.js";
+import { className } from "../words.js";
 import { Report } from "./report.js";
 import { send } from "./sender.js";
 
@@ -11,10 +11,11 @@ let ended = () => {};
 
 export const onUploadEnd = (listener) => { ended = listener; };
 
+const sayings = () => ({ label: element("label").value.trim(), group: element("group").value.trim(), new_classes: element("new-classes").checked ? "true" : "" });
+
 /** Files given while others are sent wait for their turn, with what is said of them now. */
-function take(files) {
+function take(files, said = sayings()) {
   if (!files.length) return;
-  const said = { label: element("label").value.trim(), group: element("group").value.trim(), new_classes: element("new-classes").checked ? "true" : "" };
   line = line.then(() => sendAll(files, said));
 }
 
@@ -23,8 +24,8 @@ async function sendAll(files, said) {
   const { signal } = sending;
   const report = new Report(files.length);
   report.show();
-  await send(files, said, { signal, reported: (some, found) => report.take(some, found), refused: (some, problem) => report.refuse(some, problem) });
-  if (signal.aborted) setText("report-words", `Stopped: ${report.sent.toLocaleString("en")} of ${count(report.total, "file")} sent`);
+  const rest = await send(files, said, { signal, reported: (some, found) => report.take(some, found), refused: (some, problem) => report.refuse(some, problem) });
+  if (rest.length) report.end(signal.aborted ? "Stopped" : "The server does not answer", rest, () => take(rest, said));
   sending = null;
   ended();
 }
@@ -34,8 +35,9 @@ export function offerLabels(classes) {
   element("known-classes").replaceChildren(...classes.map((name) => make("option", { value: name, label: className(name) })));
 }
 
-takeChosen(element("files"), take);
-takeFiles(element("landing"), take);
+takeChosen(element("files"), (files) => take(files));
+takeFiles(element("landing"), (files) => take(files));
+guardLeaving(() => sending !== null);
 element("upload").addEventListener("submit", (event) => event.preventDefault());
 element("upload-stop").addEventListener("click", () => {
   sending?.abort();

@@ -84,10 +84,11 @@ function startOver() {
   show();
 }
 
-function turnPage(cursor) {
+async function turnPage(cursor) {
+  if (element("history-table").hasAttribute("aria-busy")) return; // the next page is known once this one is here
   if (cursor === null) cursors.pop();
   else cursors.push(cursor);
-  show();
+  await show();
   element("history-table").scrollTop = 0;
   window.scrollTo({ top: 0 });
 }

@@ -1,7 +1,7 @@
 // Wires the page about a series: its files go out, its slices and what they say come back.
 import { readStudy, remedyFor, studyReport } from "../api.js";
 import { downloadCsv } from "../csv.js";
-import { element, make, setText } from "../dom.js";
+import { element, guardLeaving, make, setText } from "../dom.js";
 import { takeChosen, takeFiles } from "../files.js";
 import { problemOf, showLoading } from "../states.js";
 import * as viewer from "../viewer/viewer.js";
@@ -12,6 +12,7 @@ import { markShown, showSummary } from "./summary.js";
 let files = [];
 let study = null;
 let turn = 0;
+let isReading = false;
 
 const nameOf = (index, items) => (files.length === items.length ? files[index].name : `Slice ${index + 1}`);
 
@@ -55,7 +56,8 @@ async function refusal(error) {
   const problem = problemOf(error);
   const remedy = await remedyFor(problem);
   return make("div", { class: "refusal", role: "alert" }, make("p", { class: "pill pill-refused", text: "Not read" }), make("h3", { text: problem.title }),
-    make("p", { text: sentence(problem.detail) }), remedy ? make("p", { class: "callout", text: remedy }) : null);
+    make("p", { text: sentence(problem.detail) }), remedy ? make("p", { class: "callout", text: remedy }) : null,
+    problem.is_unsent ? make("div", { class: "buttons" }, make("button", { type: "button", class: "button button-primary", text: "Try again", on: { click: () => take(files) } })) : null);
 }
 
 async function take(given) {
@@ -65,12 +67,14 @@ async function take(given) {
   startOver();
   showLoading(element("study-state"), files.length === 1 ? "The model reads the series…" : `The model reads ${count(files.length, "file")}…`);
   try {
+    isReading = true;
     const answer = await readStudy(files);
     if (mine === turn) show(answer);
   } catch (error) {
     const shown = await refusal(error);
     if (mine === turn) element("study-state").replaceChildren(shown);
   }
+  if (mine === turn) isReading = false;
 }
 
 function startOver() {
@@ -105,6 +109,7 @@ async function report() {
   element("study-report").disabled = false;
 }
 
+guardLeaving(() => isReading);
 takeChosen(element("file"), take);
 takeFiles(element("stage"), take);
 element("again").addEventListener("click", () => location.assign("/study"));

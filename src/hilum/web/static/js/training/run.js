@@ -8,6 +8,7 @@ import { showEmpty } from "../states.js";
 import { sentence } from "../words.js";
 import { imagesOf, isActive, leftOf, stageOf, statusOf, titleOf } from "./words.js";
 
+const AGAIN_MS = 3_000;
 let shown = null;
 let events = null;
 let changed = () => {};
@@ -20,17 +21,33 @@ export function showNoRun() {
 
 /** Shows a run, and follows it while it is under way. */
 export function follow(run) {
+  leave();
+  show(run);
+  if (isActive(run)) watch(run.id);
+}
+
+function leave() {
   events?.close();
   events = null;
-  show(run);
-  if (!isActive(run)) return;
-  events = new EventSource(`/training-runs/${encodeURIComponent(run.id)}/events`);
-  events.addEventListener("run", (event) => {
+  element("run-connection").hidden = true;
+}
+
+/** Follows a run; a browser gives up where it is answered with an error, so it is told to try again. */
+function watch(id) {
+  const mine = new EventSource(`/training-runs/${encodeURIComponent(id)}/events`);
+  events = mine;
+  mine.addEventListener("run", (event) => {
     const now = JSON.parse(event.data);
     const isNews = now.status !== shown.status;
+    element("run-connection").hidden = true;
     show(now);
-    if (!isActive(now)) events.close();
+    if (!isActive(now)) leave();
     if (isNews) changed(now);
+  });
+  mine.addEventListener("error", () => {
+    if (mine !== events) return;
+    element("run-connection").hidden = false;
+    if (mine.readyState === EventSource.CLOSED) setTimeout(() => { if (mine === events) watch(id); }, AGAIN_MS);
   });
 }
 

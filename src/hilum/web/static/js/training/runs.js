@@ -1,7 +1,7 @@
 // All runs, and how some of them learned side by side. Knows its part of the page.
 import { getJson } from "../api.js";
 import { drawLines } from "../charts/lines.js";
-import { element, make } from "../dom.js";
+import { element, make, oneAtATime } from "../dom.js";
 import { showEmpty, showFailure, showLoading } from "../states.js";
 import { percent } from "../words.js";
 import { bestOf, statusOf, titleOf, tookOf } from "./words.js";
@@ -15,7 +15,7 @@ const compared = new Set();
 function row(run, choose) {
   const { label, pill } = statusOf(run);
   const best = bestOf(run);
-  const box = make("input", { type: "checkbox", class: "compare-box", "aria-label": `Compare ${titleOf(run)}`, disabled: run.epochs.length === 0 });
+  const box = make("input", { type: "checkbox", class: "compare-box", "aria-label": `Compare ${titleOf(run)}`, disabled: run.epochs.length === 0, data: { epochs: String(run.epochs.length) } });
   box.checked = compared.has(run.id);
   box.addEventListener("change", () => toggle(run.id, box));
   const link = make("button", { type: "button", class: "link", text: titleOf(run), on: { click: () => choose(run) } });
@@ -31,16 +31,20 @@ function row(run, choose) {
 }
 
 function toggle(id, box) {
-  if (box.checked && compared.size === MOST_COMPARED) {
-    box.checked = false;
-    return;
-  }
   if (box.checked) compared.add(id);
   else compared.delete(id);
   compare();
 }
 
+/** No more can be chosen than curves can be told apart. */
+function limit() {
+  for (const box of element("runs-rows").querySelectorAll(".compare-box")) {
+    box.disabled = box.dataset.epochs === "0" || (compared.size === MOST_COMPARED && !box.checked);
+  }
+}
+
 function compare() {
+  limit();
   const chosen = runs.filter(({ id }) => compared.has(id));
   element("comparison").hidden = chosen.length === 0;
   if (chosen.length === 0) return;
@@ -53,8 +57,11 @@ function compare() {
   }
 }
 
-/** Lists the runs; `choose(run)` is called for the one to look at. Resolves to the newest. */
-export async function showRuns(choose) {
+/**
+ * Lists the runs; `choose(run)` is called for the one to look at, `again()` to try again after a failure.
+ * Resolves to the newest run, to null where there is none, to undefined where that is not known.
+ */
+export async function showRuns(choose, again = () => showRuns(choose)) {
   if (runs.length === 0) showLoading(element("runs-state"), "Reading the runs…");
   try {
     const page = await getJson("/training-runs", { limit: PAGE });
@@ -62,7 +69,8 @@ export async function showRuns(choose) {
     next = page.next;
     list(choose);
   } catch (error) {
-    showFailure(element("runs-state"), error, () => showRuns(choose));
+    showFailure(element("runs-state"), error, again);
+    return undefined;
   }
   return runs[0] ?? null;
 }
@@ -71,7 +79,8 @@ function list(choose) {
   element("runs-table").hidden = runs.length === 0;
   element("runs-rows").replaceChildren(...runs.map((run) => row(run, choose)));
   element("runs-more").hidden = !next;
-  element("more-runs").onclick = () => more(choose);
+  element("more-runs").onclick = oneAtATime(() => more(choose));
+  limit();
   if (runs.length) element("runs-state").replaceChildren();
   else showEmpty(element("runs-state"), "Nothing to compare yet", "Every run stays here with its curves and what became of it.");
 }

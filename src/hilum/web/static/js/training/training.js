@@ -1,7 +1,7 @@
 // Wires the page about training: start, follow, compare.
 import { getJson, remedyFor, sendJson } from "../api.js";
 import { element, make } from "../dom.js";
-import { problemOf } from "../states.js";
+import { problemOf, showFailure } from "../states.js";
 import { count, sentence } from "../words.js";
 import { follow, onRunChange, showNoRun } from "./run.js";
 import { showRuns } from "./runs.js";
@@ -31,6 +31,7 @@ async function start(event) {
   event.preventDefault();
   element("start-refusal").replaceChildren();
   element("start-button").disabled = true;
+  element("start-button").textContent = "Starting…";
   try {
     const run = await sendJson("POST", "/retrain", asked());
     follow(run);
@@ -40,6 +41,7 @@ async function start(event) {
     await refuse(error);
   }
   element("start-button").disabled = false;
+  element("start-button").textContent = "Start training";
 }
 
 /** Says what there is to learn from; without the right to see it, nothing. */
@@ -64,13 +66,22 @@ async function showData() {
 element("start").addEventListener("submit", start);
 onRunChange(() => { showRuns(choose); showData(); });
 showData();
-const newest = await showRuns(choose);
 const wanted = new URLSearchParams(location.search).get("run");
-if (wanted) {
+
+/** Shows the run that the address asks for. */
+async function showWanted() {
   try {
     follow(await getJson(`/training-runs/${encodeURIComponent(wanted)}`));
-  } catch {
-    showNoRun();
+  } catch (error) {
+    showFailure(element("run-state"), error, showWanted);
   }
-} else if (newest) follow(newest);
-else showNoRun();
+}
+
+async function begin() {
+  const newest = await showRuns(choose, begin);
+  if (wanted) showWanted();
+  else if (newest) follow(newest);
+  else if (newest === null) showNoRun();
+}
+
+begin();
