@@ -27,6 +27,7 @@ from hilum.errors import TrainingFailed
 from hilum.training.architectures import with_activation_maps
 
 _OPSET = 17
+_MEASURED_AT_ONCE = 4
 _FIRST_CONVOLUTIONS = 3
 _RANKS = {"activation_maps": 4, "features": 2, "logits": 2}
 """The graph's outputs and how many dimensions each has."""
@@ -132,10 +133,10 @@ def _is_scalar_arithmetic(node: onnx.NodeProto, scalars: set[str]) -> bool:
 
 
 class _Slices(CalibrationDataReader):
-    """Feeds slices one batch at a time to the range measurement."""
+    """Feeds slices a few at a time to the range measurement, which keeps every activation of a batch in memory."""
 
     def __init__(self, tensors: NDArray[np.float32]) -> None:
-        self._batches = iter(np.array_split(tensors, max(1, len(tensors) // 16)))
+        self._batches = iter(np.array_split(tensors, max(1, len(tensors) // _MEASURED_AT_ONCE)))
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         batch = next(self._batches, None)
