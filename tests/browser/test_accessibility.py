@@ -44,3 +44,18 @@ def test_answers_and_refusals_have_no_serious_faults(page: Page, slice_png: byte
     page.locator(".queue-item").last.click()
     expect(page.locator("#refusal")).to_be_visible()
     assert serious_faults(page) == []
+
+
+def test_the_whole_navigation_shows_at_twice_the_size(page: Page) -> None:
+    for width in (720, 600, 360):
+        page.set_viewport_size({"width": width, "height": 450})
+        for link in page.locator("nav a").all():
+            expect(link).to_be_in_viewport(ratio=1)
+
+
+def test_the_place_and_the_chosen_slice_show_in_forced_colours(page: Page, slice_png: bytes) -> None:
+    page.emulate_media(forced_colors="active")
+    expect(page.locator("nav a[aria-current]")).to_have_css("outline-style", "solid")
+    choose(page, ("one.png", slice_png), ("two.png", slice_png))
+    expect(page.locator(".queue-item[aria-current]")).to_have_css("outline-style", "solid")
+    expect(page.locator(".queue-item:not([aria-current])")).to_have_css("outline-style", "none")

@@ -73,7 +73,7 @@ def test_a_report_shows_what_was_sent_beside_what_it_repeats(page: Page) -> None
 def test_findings_show_their_pairs(page: Page) -> None:
     _send(page, "adenocarcinoma", contradiction=drawn_png(7, 1))
     for words, caption in (
-        ("nearly the same picture is there", "likeness"),
+        ("Nearly the same picture as another", "likeness"),
         ("under another crop", "likeness"),
         ("came under one class", "came as normal too"),
     ):

@@ -85,6 +85,19 @@ def test_a_double_click_turns_one_page(page: Page) -> None:
     expect(page.locator("#page-number")).to_have_text("1 to 50")
 
 
+def test_going_back_leads_to_the_page_that_was_left(page: Page) -> None:
+    page.get_by_role("button", name="Older").click()
+    expect(page.locator("#page-number")).to_have_text("51 to 100")
+    page.locator("#history-rows a").first.click()
+    expect(page.locator("#result")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#page-number")).to_have_text("51 to 100")
+    page.reload()
+    expect(page.locator("#page-number")).to_have_text("51 to 100")
+    page.get_by_label("Answer").select_option("normal")
+    expect(page.locator("#page-number")).to_have_text("1 to 50")
+
+
 def test_filters_live_in_the_address_and_reach_the_export(page: Page, origin: str) -> None:
     page.get_by_label("Answer").select_option("normal")
     page.get_by_label("Until").fill("2026-01-01")

@@ -38,7 +38,7 @@ def test_the_slices_of_a_zip_stand_in_their_order_with_what_they_say_together(pa
     expect(page.locator("#study-warnings")).to_be_hidden()
     points = page.evaluate("Chart.getChart('profile').data.datasets[0].data")
     assert [point["x"] for point in points] == [2.5 * number for number in range(6)]
-    shown = [text.strip() for text in page.locator(".suspect").all_text_contents()]
+    shown = [text.strip() for text in page.locator(".suspect strong").all_text_contents()]
     highest = sorted((point["y"] for point in points), reverse=True)[:3]
     assert shown == [f"{value * 100:.1f}\u00a0%" for value in highest]
 

@@ -19,7 +19,7 @@ def test_the_least_certain_comes_first_and_the_surest_last() -> None:
     found = names(one("sure", 0.98, 0.01, 0.01), one("open", 0.34, 0.33, 0.33), one("torn", 0.5, 0.49, 0.01))
     assert found == ["open", "torn", "sure"]
     (first,) = suggest([one("torn", 0.5, 0.49, 0.01)], 1)
-    assert first.reason == "between a 0.50 and b 0.49; uncertainty 0.68 of 1"
+    assert first.reason == "between a 50.0 % and b 49.0 %; uncertainty 0.68 of 1"
 
 
 def test_two_of_one_kind_are_not_both_suggested_before_another_kind() -> None:

@@ -110,7 +110,7 @@ def test_what_there_is_by_class_split_and_source(client: TestClient, datasets: D
     assert told == [
         "adenocarcinoma has 6 images of only 6 patients or series.",
         "normal has 8 images of only 8 patients or series.",
-        "1 image waits for a person: label-unknown 1.",
+        "1 image waits for a person: 1 of an unknown class.",
     ]
     datasets.snapshot()
     assert client.get("/dataset").json()["since_last_run"] == 0

@@ -149,11 +149,23 @@ class Examples:
         return tuple(list(found.values())[:_EXAMPLES])
 
 
+_WAITING = {
+    "label-conflict": "under two classes",
+    "label-unknown": "of an unknown class",
+    "label-doubted": "with a label that the model doubts",
+    "not-a-chest-ct": "that may be no chest CT",
+    "holdout-group": "of a patient in the test set",
+    "deleted-before": "deleted before",
+    "burned-in-annotation": "with text in the picture",
+}
+"""Why images wait, by the code of their reason; other codes are the decoder's."""
+
+
 def _about_labels(
     quarantined: int, waiting: Counter[str], noted: Counter[str], examples: Examples
 ) -> Iterator[DatasetFinding]:
     if quarantined:
-        told = ", ".join(f"{code} {n}" for code, n in waiting.most_common())
+        told = ", ".join(f"{n} {_WAITING.get(code, code.replace('-', ' '))}" for code, n in waiting.most_common())
         verb = "waits" if quarantined == 1 else "wait"
         yield DatasetFinding("quarantined", "note", f"{_images(quarantined)} {verb} for a person: {told}.")
     if contradicted := waiting["label-conflict"]:
@@ -164,10 +176,10 @@ def _about_labels(
         words = f"The model doubted {told} accepted."
         yield DatasetFinding("doubted-labels", "warning", words, examples.of("label-doubted", "accepted"))
     if near := noted["near-copy"]:
-        words = f"Of {_images(near)} nearly the same picture is there; each pair stays on one side of the split."
+        words = f"Nearly the same picture as another: {_images(near)}. Each pair stays on one side of the split."
         yield DatasetFinding("near-copies", "note", words, examples.of("near-copy", "accepted"))
     if cropped := noted["same-slice"]:
-        words = f"Of {_images(cropped)} the same slice is there under another crop; each pair stays on one side."
+        words = f"The same slice under another crop: {_images(cropped)}. Each pair stays on one side of the split."
         yield DatasetFinding("other-crops", "note", words, examples.of("same-slice", "accepted"))
 
 

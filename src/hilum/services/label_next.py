@@ -64,4 +64,5 @@ def _relative_entropy(answers: NDArray[np.float64], n_classes: Sequence[int]) ->
 
 def _words(one: UnlabelledPrediction, entropy: float) -> str:
     first, second = sorted(one.probabilities.items(), key=lambda item: -item[1])[:2]
-    return f"between {first[0]} {first[1]:.2f} and {second[0]} {second[1]:.2f}; uncertainty {entropy:.2f} of 1"
+    said = f"between {first[0]} {first[1] * 100:.1f} % and {second[0]} {second[1] * 100:.1f} %"
+    return f"{said}; uncertainty {entropy:.2f} of 1"

@@ -21,10 +21,17 @@ const DOUBTFUL = ["body-not-found", "unusual-for-a-chest-ct", "uniform-image", "
 /** Warnings that say nothing about the picture. */
 const OF_THE_ANSWER = ["training-image", "history-unavailable", "image-not-stored"];
 
+/** Words with a capital first letter, as a label. */
+export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
+/** Names of splits and sources of images. */
+const PARTS = { train: "Training", valid: "Validation", test: "Test", import: "Imported", upload: "Uploaded", feedback: "Confirmed here" };
+
+export const partName = (code) => PARTS[code] ?? capital(code);
+
 /** `large_cell_carcinoma` as “Large cell carcinoma”. */
 export function className(code) {
-  const words = code.replaceAll("_", " ").replaceAll("-", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return capital(code.replaceAll("_", " ").replaceAll("-", " "));
 }
 
 export function warning(code) {
@@ -68,12 +75,12 @@ function reviewNote(codes) {
 
 /** A server's words as a sentence. */
 export function sentence(text) {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  const first = capital(text);
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 
-/** A server's sentence with its codes of classes as words. */
-export const plain = (text) => sentence(text).replaceAll("_", " ");
+/** A server's sentence with its codes of classes as words, its quotes and shares as this page writes them. */
+export const plain = (text) => sentence(text).replaceAll("_", " ").replace(/'([^']*)'/g, "“$1”").replace(/(\d) ?%/g, "$1\u00a0%");
 
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 

@@ -13,7 +13,7 @@ export function drawEpochs(canvas, epochs, measure) {
   }));
   const most = epochs.length ? epochs.at(-1).epoch : 1;
   drawLines(canvas, curves, {
-    x: { title: "Epoch", suggestedMin: 1, suggestedMax: most, bounds: "data", ticks: { precision: 0 } },
+    x: { title: "Epoch", suggestedMin: most < 20 ? 1 : 0, suggestedMax: most, bounds: "data", ticks: { precision: 0, includeBounds: false } },
     y: measure === "accuracy" ? { suggestedMin: 0.4, max: 1 } : { min: 0 },
     hasPoints: epochs.length < 40,
   });

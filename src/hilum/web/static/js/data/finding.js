@@ -1,7 +1,7 @@
 // One thing the audit found, with the pictures that show it side by side. Knows the shape of a finding.
 import { make } from "../dom.js";
 import { picture } from "../pictures.js";
-import { className, plain } from "../words.js";
+import { capital, className, plain } from "../words.js";
 
 const SEVERITY = { error: "pill pill-bad", warning: "pill pill-care", note: "pill" };
 const SIDE = 192;
@@ -16,6 +16,6 @@ function example({ image_id: id, other_image_id: other, class_name: name, detail
 export function findingItem({ severity, sentence: words, examples = [] }) {
   const pictures = examples.length ? make("details", { class: "examples" }, make("summary", { text: examples.length === 1 ? "Look at it" : `Look at ${examples.length} of them` }),
     make("div", { class: "example-list" }, ...examples.map(example))) : null;
-  return make("li", { class: "finding" }, make("span", { class: SEVERITY[severity] ?? "pill", text: severity }),
+  return make("li", { class: "finding" }, make("span", { class: SEVERITY[severity] ?? "pill", text: capital(severity) }),
     make("div", {}, make("p", { text: plain(words) }), pictures));
 }

@@ -2,7 +2,7 @@
 import { getJson } from "../api.js";
 import { element, make, oneAtATime } from "../dom.js";
 import { showEmpty, showFailure, showLoading } from "../states.js";
-import { className } from "../words.js";
+import { className, partName } from "../words.js";
 import { picture } from "../pictures.js";
 
 const PAGE = 60;
@@ -12,9 +12,11 @@ let turn = 0;
 
 const wanted = () => Object.fromEntries(FILTERS.map((name) => [name, element(name).value]));
 
+const isFiltered = () => FILTERS.some((name) => element(name).value !== (name === "status" ? "accepted" : ""));
+
 function tile(image) {
   return make("li", { class: "image", title: image.sha256 }, picture(image, 128),
-    make("p", { text: className(image.class_name) }), make("span", { class: "fine", text: `${image.split}, ${image.source}` }));
+    make("p", { text: className(image.class_name) }), make("span", { class: "fine", text: `${partName(image.split)}, ${partName(image.source).toLowerCase()}` }));
 }
 
 /** Shows the first page of what the filters want. */
@@ -28,7 +30,8 @@ export async function showGallery() {
     element("images-list").replaceChildren(...page.items.map(tile));
     follow(page.next);
     if (page.items.length) state.replaceChildren();
-    else showEmpty(state, "No images", "None fits these filters.");
+    else if (isFiltered()) showEmpty(state, "No images", "None fits these filters.");
+    else showEmpty(state, "No images yet", "What is added above stands here, the newest first.");
   } catch (error) {
     if (mine !== turn) return;
     element("images-list").replaceChildren();

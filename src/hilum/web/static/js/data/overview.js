@@ -3,10 +3,9 @@ import { sliceAddress } from "../api.js";
 import { drawStacks } from "../charts/stacks.js";
 import { element, make, setText } from "../dom.js";
 import { showEmpty } from "../states.js";
-import { className, count, plain } from "../words.js";
+import { className, count, partName, plain } from "../words.js";
 import { findingItem } from "./finding.js";
 
-const NAMES = { train: "Training", test: "Test", import: "Imported", upload: "Uploaded", feedback: "Confirmed here" };
 let shown = null;
 
 function draw() {
@@ -14,8 +13,8 @@ function draw() {
   const { classes, distribution } = shown;
   const parts = [...new Set(distribution.map((row) => row[by]))].sort();
   const sum = (name, part) => distribution.filter((row) => row.class_name === name && row[by] === part).reduce((total, row) => total + row.count, 0);
-  drawStacks(element("overview-chart"), classes.map(className), parts.map((part) => ({ label: NAMES[part] ?? part, values: classes.map((name) => sum(name, part)) })));
-  const head = make("tr", {}, make("th", { scope: "col", text: "Class" }), ...parts.map((part) => make("th", { scope: "col", text: NAMES[part] ?? part })));
+  drawStacks(element("overview-chart"), classes.map(className), parts.map((part) => ({ label: partName(part), values: classes.map((name) => sum(name, part)) })));
+  const head = make("tr", {}, make("th", { scope: "col", text: "Class" }), ...parts.map((part) => make("th", { scope: "col", text: partName(part) })));
   const rows = classes.map((name) => make("tr", {}, make("th", { scope: "row", text: className(name) }), ...parts.map((part) => make("td", { text: sum(name, part).toLocaleString("en") }))));
   element("overview-table").replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows));
 }

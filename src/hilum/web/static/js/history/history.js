@@ -29,7 +29,7 @@ function isFiltered() {
 
 function remember() {
   const said = Object.fromEntries(FILTERS.map((name) => [name, element(name).value.trim()]));
-  history.replaceState(null, "", address("/history", said));
+  history.replaceState({ cursors }, "", address("/history", said)); // so that Back and reload find the same page
   element("clear").hidden = !isFiltered();
   element("export").href = address("/predictions.csv", wanted());
 }
@@ -88,6 +88,7 @@ async function turnPage(cursor) {
   if (element("history-table").hasAttribute("aria-busy")) return; // the next page is known once this one is here
   if (cursor === null) cursors.pop();
   else cursors.push(cursor);
+  remember();
   await show();
   element("history-table").scrollTop = 0;
   window.scrollTo({ top: 0 });
@@ -121,6 +122,7 @@ async function offerClasses() {
 function recall() {
   const asked = new URLSearchParams(location.search);
   for (const name of FILTERS) element(name).value = asked.get(name) ?? "";
+  cursors = history.state?.cursors ?? [null];
 }
 
 let pause = 0;

@@ -11,6 +11,7 @@ const STATUS = {
   "too-few": ["Too few answers yet", "pill"],
   "no-reference": ["Nothing to compare with", "pill"],
 };
+const BEYOND = "beyond the threshold";
 const number = (value) => (typeof value === "number" ? value.toPrecision(3) : "none");
 
 function note({ status, n, reference_n: learned, threshold }) {
@@ -21,7 +22,7 @@ function note({ status, n, reference_n: learned, threshold }) {
 }
 
 function inputRow({ name, psi, reference_median: before, recent_median: now, is_alert: isAlert }) {
-  return row(className(name), [textCell(number(before)), textCell(number(now)), textCell(index(psi))], { isWorst: isAlert });
+  return row(className(name), [textCell(number(before)), textCell(number(now)), textCell(index(psi))], { isWorst: isAlert, note: isAlert ? BEYOND : "" });
 }
 
 function classRows(predictions) {
@@ -29,7 +30,7 @@ function classRows(predictions) {
   const { reference, recent, psi, is_alert: isAlert } = predictions;
   const share = (value) => textCell(percent(value ?? 0));
   const names = [...new Set([...Object.keys(reference), ...Object.keys(recent)])].sort();
-  return names.map((name) => row(`Answered ${className(name).toLowerCase()}`, [share(reference[name]), share(recent[name]), textCell(index(psi))], { isWorst: isAlert }));
+  return names.map((name) => row(`Answered ${className(name).toLowerCase()}`, [share(reference[name]), share(recent[name]), textCell(index(psi))], { isWorst: isAlert, note: isAlert ? BEYOND : "" }));
 }
 
 /** Shows how recent inputs and answers differ from those of the training. */

@@ -2,7 +2,7 @@
 import { element, make } from "../dom.js";
 import { drawEffects } from "../charts/effects.js";
 import { figureCell, index, row, textCell } from "../figures.js";
-import { className, percent } from "../words.js";
+import { className, percent, plain } from "../words.js";
 
 /** The effects on all slices, or on those of one class. */
 function effectOn(effect, chosen) {
@@ -39,7 +39,7 @@ function draw(importance, chosen) {
 
 const option = (value, words) => make("option", { value, text: words });
 
-const item = (sentence) => make("li", { class: "callout callout-care", text: sentence });
+const item = (sentence) => make("li", { class: "callout callout-care", text: plain(sentence) });
 
 export function showImportance(importance) {
   element("importance").hidden = !importance;

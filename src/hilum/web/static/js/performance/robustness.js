@@ -1,15 +1,15 @@
 // How far a model's answers hold, and whether its heat maps deserve trust. Knows these parts of metrics.json.
 import { element, make } from "../dom.js";
 import { figureCell, row } from "../figures.js";
-import { percent } from "../words.js";
+import { capital, percent, plain } from "../words.js";
 
 export function showRobustness(robustness) {
   element("robustness").hidden = !robustness;
   if (!robustness) return;
-  element("robustness-worst").textContent = robustness.sentence;
-  const none = row("none", [figureCell(robustness.unperturbed, percent), document.createElement("td")]);
+  element("robustness-worst").textContent = plain(robustness.sentence);
+  const none = row("None", [figureCell(robustness.unperturbed, percent), document.createElement("td")]);
   const rows = robustness.rows.map((one) =>
-    row(one.name, [figureCell(one.accuracy, percent), figureCell(one.agreement, percent)], {
+    row(capital(one.name), [figureCell(one.accuracy, percent), figureCell(one.agreement, percent)], {
       isWorst: one.name === robustness.worst,
     }),
   );

@@ -12,8 +12,9 @@ let choose = () => {};
 const suspicionOf = ({ result }) => result.cancer_probability ?? Math.max(...Object.values(result.probabilities));
 
 function suspect(slice) {
-  return make("li", {}, make("button", { type: "button", class: "suspect", "aria-label": `${slice.name}, ${asProbability(suspicionOf(slice))}`, data: { index: slice.index }, on: { click: () => choose(slice) } },
-    make("img", { src: sliceAddress(slice.result.id, 192), alt: "", loading: "lazy" }), make("span", { text: asProbability(suspicionOf(slice)) })));
+  const at = series.slices.indexOf(slice) + 1;
+  return make("li", {}, make("button", { type: "button", class: "suspect", title: slice.name, data: { index: slice.index }, on: { click: () => choose(slice) } },
+    make("img", { src: sliceAddress(slice.result.id, 192), alt: "", loading: "lazy" }), make("span", { text: `Slice ${at} ` }, make("strong", { text: asProbability(suspicionOf(slice)) }))));
 }
 
 function note({ slices, used }) {
@@ -29,6 +30,7 @@ export function showSummary(found, warnings, whenChosen) {
   element("study-warnings").hidden = warnings.length === 0;
   element("study-warnings").replaceChildren(...warnings.map((code) => make("li", { class: "callout callout-care", text: studyWarning(code) })));
   const cancer = aggregate.cancer_probability;
+  setText("profile-title", typeof cancer === "number" ? "Probability of cancer along the series" : "Probability of the answer along the series");
   element("study-cancer").hidden = typeof cancer !== "number";
   if (typeof cancer === "number") {
     setText("study-cancer-value", asProbability(cancer));
