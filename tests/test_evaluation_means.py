@@ -16,9 +16,24 @@ def test_the_mean_of_right_answers_is_the_accuracy_with_its_interval() -> None:
     assert mean_figure(probabilities.argmax(1) == labels) == whole
 
 
+def test_the_interval_of_a_mean_is_the_textbooks() -> None:
+    values = np.random.default_rng(1).normal(5, 2, 900)
+    half = 1.96 * values.std() / 30
+    figure = mean_figure(values)
+    assert (figure.value, figure.n) == (pytest.approx(values.mean()), 900)
+    assert (figure.low, figure.high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.15 * half)
+
+
+def test_every_value_may_be_drawn() -> None:
+    for place in range(3):
+        figure = mean_figure(np.eye(3)[place])
+        assert (figure.low, figure.high) == (0, 1), "one image in three: it may be drawn never and always"
+
+
 def test_nothing_has_no_mean() -> None:
-    assert mean_figure([]).value is None
-    assert share_figure(0, 0).value is None
+    for figure in (mean_figure([]), share_figure(0, 0)):
+        assert (figure.value, figure.low, figure.high, figure.n) == (None, None, None, 0)
+    assert share_figure(1, 1).value == 1
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
 from hilum.errors import AuditLogBroken, DatabaseUnavailable
 from hilum.services.audit_log import verify
 from hilum.storage import audit_log
-from hilum.storage.audit_chain import GENESIS, Head, NewEvent
+from hilum.storage.audit_chain import GENESIS, Head, NewEvent, chained, follow
 from hilum.storage.database import Database
 from hilum.storage.tables import Base
 
@@ -152,6 +153,15 @@ def test_a_head_that_was_noted_shows_what_the_chain_alone_cannot(database: Datab
         verify(database, Head(2, "f" * 64))
     with pytest.raises(AuditLogBroken, match="event 4 is missing"):
         verify(database, Head(9, "f" * 64))
+
+
+def test_a_log_that_another_version_wrote_still_holds() -> None:
+    """The digest is a promise: what it is made of must not change, nor may the order in which a database keeps keys."""
+    at = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    for details in ({"zeta": "1", "alpha": "Größe"}, {"alpha": "Größe", "zeta": "1"}):
+        (event,) = chained(Head(), at, [NewEvent("predict", "k1", "s", details)])
+        assert event.digest == "d9289bfe2a74a454e953eb65466a3c6ec4758b28a8d20f00ecb04197f4676092"
+        assert follow(Head(), [event]) == Head(1, event.digest)
 
 
 def test_there_is_no_room_for_names_or_pixels() -> None:
