@@ -239,6 +239,7 @@ def test_mcnemar_is_the_exact_binomial_test() -> None:
     for n in (5, 40, 3000):
         a, b = rng.random(n) < 0.8, rng.random(n) < 0.7
         ours = mcnemar(a, b)
+        assert (ours.only_a, ours.only_b) == (sum(a > b), sum(b > a))
         theirs = binomtest(ours.only_a, ours.only_a + ours.only_b).pvalue
         assert ours.p_value == pytest.approx(theirs)
     assert mcnemar([True, False], [True, False]).p_value == 1

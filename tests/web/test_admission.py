@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Scope
 from web_serving import tiny_service
 
 from hilum.errors import Overloaded
@@ -79,6 +79,41 @@ def test_the_answer_goes_out_before_the_body_comes_and_the_body_is_read_to_its_e
     assert {b"content-security-policy", b"x-content-type-options", b"cache-control"} <= set(headers)
 
 
+@pytest.mark.parametrize(
+    ("kind", "method", "path"),
+    [("http", "GET", "/predict"), ("http", "POST", "/predictions"), ("http", "GET", "/health"), ("lifespan", "", "")],
+)
+def test_everything_else_is_answered_where_no_core_is_free(
+    full: PredictionService, kind: str, method: str, path: str
+) -> None:
+    reached = []
+
+    async def app(scope: Scope, *_: object) -> None:
+        reached.append(scope["path"])
+
+    async def send(_: Message) -> None:
+        pytest.fail("it was refused")
+
+    guard = AdmissionGuard(app, full, Instruments())
+    asyncio.run(guard({"type": kind, "method": method, "path": path}, lambda: _nothing_more([]), send))
+    assert reached == [path]
+
+
+def test_a_slice_is_handed_on_where_a_core_is_free(tiny_bundle: Path) -> None:
+    service, instruments, reached = tiny_service(tiny_bundle), Instruments(), []
+
+    async def app(scope: Scope, *_: object) -> None:
+        reached.append(scope["path"])
+
+    async def send(_: Message) -> None:
+        pytest.fail("it was refused")
+
+    guard = AdmissionGuard(app, service, instruments)
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": []}
+    asyncio.run(guard(scope, lambda: _nothing_more([]), send))
+    assert reached == ["/predict"]
+
+
 @pytest.mark.parametrize("length", [b"1000", b"", b"-5"])
 def test_a_body_that_never_ends_is_left(
     full: PredictionService, monkeypatch: pytest.MonkeyPatch, length: bytes
@@ -132,6 +167,9 @@ def test_refusals_are_counted_one_by_one_and_logged_together(
     asyncio.run(ask_and_wait())
     labels = {"method": "POST", "route": "/predict", "status": "503"}
     assert instruments.registry.get_sample_value("http_requests_total", labels) == 6
+    took_s = instruments.registry.get_sample_value("http_request_seconds_sum", {"route": "/predict"})
+    assert took_s is not None
+    assert 0 < took_s < 60
     told = [(record.count, record.status, record.code) for record in caplog.records]  # type: ignore[attr-defined]
     assert told == [(1, 503, "overloaded"), (4, 503, "overloaded"), (1, 503, "overloaded")]
 
