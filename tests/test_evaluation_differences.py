@@ -89,6 +89,43 @@ def test_flipped_labels_are_found_and_true_ones_are_not_blamed(n_known: int) -> 
     assert (found.looks_like[right] == new.labels[right]).mean() > 0.85
 
 
+@pytest.mark.parametrize("n_known", [0, 300])
+def test_many_features_are_judged_as_few_are(n_known: int) -> None:
+    """A network's features outnumber the images; what most of them say is nothing."""
+    known, new = wide(clouds(n_known, 1)), wide(clouds(150, 2, first_group=1000))
+    poisoned, is_flipped = flipped(new, 0.3, 4)
+    found = label_noise(known, poisoned, *TRUSTED, 3)
+    assert label_noise(known, new, *TRUSTED, 3).low < 0.02
+    assert found.contradicted[is_flipped].mean() > 0.85
+    assert found.contradicted[~is_flipped].mean() < 0.2
+
+
+def wide(images: Labelled) -> Labelled:
+    """The same images with 600 features that say together what 20 did."""
+    mixed = images.features @ np.random.default_rng(0).normal(0, 1, (20, 600)).astype(np.float32)
+    return Labelled(mixed, images.labels, images.groups)
+
+
+def test_a_rare_class_is_not_blamed_for_being_rare() -> None:
+    known, new = with_few(clouds(1500, 1), 40), with_few(clouds(1500, 2, first_group=1000), 40)
+    found = label_noise(known, new, *TRUSTED, 3)
+    assert found.contradicted[new.labels == 2].mean() < 0.15
+    assert found.contradicted[new.labels != 2].mean() < 0.15
+
+
+def with_few(images: Labelled, n: int) -> Labelled:
+    """The images, with so many of the last class."""
+    rows = np.flatnonzero((images.labels != 2) | (np.cumsum(images.labels == 2) <= n))
+    return Labelled(images.features[rows], images.labels[rows], [images.groups[row] for row in rows])
+
+
+def test_a_class_that_nothing_shows_is_no_class_of_any_image() -> None:
+    known, new = clouds(300, 1), clouds(120, 2, first_group=1000)
+    found = label_noise(known, new, *TRUSTED, 5)
+    assert set(found.looks_like) == {0, 1, 2}
+    assert found.low < 0.02
+
+
 def test_a_new_kind_of_image_with_labels_that_agree_is_no_noise() -> None:
     """Another scanner shifts the features; the classifier learns that from the other new images."""
     known = clouds(300, 1)

@@ -96,6 +96,15 @@ def test_other_pictures_are_refused_in_words(tmp_path: Path) -> None:
     assert refusal.actual < 0.1
 
 
+def test_a_picture_that_just_reaches_what_is_needed_passes(tmp_path: Path) -> None:
+    score = tiny_gate(tmp_path).judge(draw_phantom(3)).score
+    limits = (score, float(np.nextafter(score, 1)))
+    refusing = [tiny_gate(tmp_path, refuse_below=limit, unusual_below=0).judge(draw_phantom(3)) for limit in limits]
+    assert [verdict.is_refused for verdict in refusing] == [False, True]
+    unusual = [tiny_gate(tmp_path, refuse_below=0, unusual_below=limit).judge(draw_phantom(3)) for limit in limits]
+    assert [verdict.is_unusual for verdict in unusual] == [False, True]
+
+
 def test_chest_slices_pass_and_doubtful_pictures_pass_with_a_warning(tmp_path: Path) -> None:
     gate = tiny_gate(tmp_path)
     assert gate.admit(draw_phantom(5)) == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hilum.services import rate_limit
 from hilum.services.rate_limit import RateLimit
 
@@ -30,20 +32,24 @@ def test_a_burst_then_the_rate() -> None:
     assert [limit.wait_s("a") for _ in range(61)] == [0] * 60 + [1]
 
 
-def test_waiting_as_told_suffices() -> None:
+@pytest.mark.parametrize(("per_minute", "told"), [(1, 60), (40, 2), (6000, 1)])
+def test_waiting_as_told_suffices_and_less_does_not(per_minute: int, told: int) -> None:
     clock = Clock()
-    limit = RateLimit(1, clock=clock)
+    limit = RateLimit(per_minute, clock=clock)
 
-    assert limit.wait_s("a") == 0
-    told = limit.wait_s("a")
-    assert told == 60
-    clock.now += told
+    assert {limit.wait_s("a") for _ in range(per_minute)} == {0}
+    assert limit.wait_s("a") == told
+    clock.now += 0.9 * 60 / per_minute
+    assert limit.is_spent("a")
+    clock.now += told - 0.9 * 60 / per_minute
+    assert not limit.is_spent("a")
     assert limit.wait_s("a") == 0
 
 
 def test_no_limit() -> None:
     limit = RateLimit(0)
     assert not any(limit.wait_s("a") for _ in range(1000))
+    assert not limit.is_spent("a")
 
 
 def test_only_so_many_names_are_remembered() -> None:

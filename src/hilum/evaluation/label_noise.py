@@ -103,7 +103,7 @@ def _classified(learnt: Labelled, features: Features, n_classes: int) -> Labels:
     targets = np.eye(n_classes)[learnt.labels]
     counts = np.maximum(targets.sum(axis=0), 1)
     weights = np.sqrt(len(x) / (n_classes * counts))[learnt.labels][:, np.newaxis]
-    x, y = x * weights, (targets - 1 / n_classes) * weights
+    x, y = x * weights, targets * weights
     penalty = _RIDGE * x.shape[1]
     if len(x) <= x.shape[1]:
         kernel = x @ x.T + penalty * np.eye(len(x))

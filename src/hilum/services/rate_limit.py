@@ -32,7 +32,7 @@ class RateLimit:
     def is_spent(self, name: str) -> bool:
         """Whether `wait_s` would refuse `name` now."""
         bucket = self._buckets.get(name)
-        if self.per_minute == 0 or bucket is None:
+        if bucket is None:
             return False
         return bucket.tokens + (self._clock() - bucket.filled_at) * self.per_minute / 60 < 1
 
@@ -53,6 +53,6 @@ class RateLimit:
         bucket.tokens = min(self.per_minute, bucket.tokens + (now - bucket.filled_at) * rate)
         bucket.filled_at = now
         if bucket.tokens < 1:
-            return max(1, math.ceil((1 - bucket.tokens) / rate))
+            return math.ceil((1 - bucket.tokens) / rate)
         bucket.tokens -= 1
         return 0
