@@ -18,6 +18,7 @@ from retraining_server import labelled_zip, retraining_server
 
 from hilum.imaging.phantoms import draw_phantom
 from series_files import series_slice, zip_of
+from server_process import running_server
 
 CHROMIUM = os.environ.get("HILUM_TEST_CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -138,7 +139,6 @@ def _every_page(page: Page, address: str, size: str, scheme: str) -> None:
 
 def take_pictures(address: str) -> None:
     """Writes `PAGE-SIZE-SCHEME.png` for every page of the server at `address`, and the README's picture."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for size, scheme in (("wide", "light"), ("narrow", "dark")):
@@ -146,8 +146,6 @@ def take_pictures(address: str) -> None:
                 _first_start(page, address, size, scheme)
         with _page(browser, "wide", "light") as page:
             _classify(page, address)
-            _shoot(page, "classify", "wide", "light")
-            README.write_bytes((FOLDER / "classify-wide-light.png").read_bytes())
             _fill(page, address)
             _train(page, address)
         for size in WIDTHS:
@@ -157,8 +155,25 @@ def take_pictures(address: str) -> None:
         browser.close()
 
 
+def take_readme_picture(address: str) -> None:
+    """Writes the README's picture, of a server whose model answers as it was shipped."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        with _page(browser, "wide", "light") as page:
+            _classify(page, address)
+            _shoot(page, "readme", "wide", "light")
+            README.write_bytes((FOLDER / "readme-wide-light.png").read_bytes())
+        browser.close()
+
+
 def main() -> None:
     """Photographs every page."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_server(ROOT / "models" / "reference", Path(folder) / "server.log") as server,
+    ):
+        take_readme_picture(f"http://localhost:{server.port}")
     with tempfile.TemporaryDirectory() as folder, retraining_server(Path(folder)) as server:
         take_pictures(f"http://localhost:{server.port}")
 

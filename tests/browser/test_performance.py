@@ -188,6 +188,25 @@ def test_the_server_tells_how_fast_it_answers(page: Page) -> None:
     expect(page.locator("#service-note")).to_contain_text("Since it started")
 
 
+def test_probes_before_the_server_was_ready_are_no_failed_requests(page: Page) -> None:
+    lines = [("/predict", 200, 8), ("/predict", 503, 2), ("/health/ready", 503, 40)]
+    text = "".join(
+        f'http_requests_total{{method="GET",route="{route}",status="{status}"}} {count}.0\n'
+        for route, status, count in lines
+    )
+
+    def count(route: Route) -> None:
+        if "text/plain" in route.request.headers["accept"]:
+            route.fulfill(body=text, content_type="text/plain")
+        else:
+            route.continue_()
+
+    page.route("**/metrics", count)
+    page.reload()
+    failed = page.locator("#service-figures div", has_text="Requests that failed")
+    expect(failed.locator("dd")).to_have_text("2 of 10")
+
+
 def test_drift_names_what_moved(page: Page) -> None:
     moved = {"name": "grey_median", "psi": 0.61, "ks": 0.34, "reference_median": 60.0, "recent_median": 84.0}
     classes = {"psi": 0.04, "reference": {"normal": 0.3}, "recent": {"normal": 0.33}, "n": 500, "is_alert": False}

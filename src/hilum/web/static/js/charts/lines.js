@@ -35,6 +35,6 @@ function dataset({ label, points, isDashed = false, isReference = false, isLoose
     pointHitRadius: isReference ? 0 : 8,
     stepped: isStepped && !isReference ? "after" : false,
     showLine: !isLoose,
-    clip: isLoose ? false : 2,
+    clip: isLoose || hasPoints ? false : 2, // a point at the edge is drawn whole
   };
 }

@@ -23,11 +23,14 @@ function stageRow(samples, stage) {
   ]);
 }
 
+/** Of a request that somebody made; a probe that is told “not ready” has not failed. */
+const isAsked = ({ route }) => !route?.startsWith("/health");
+
 function cards(samples) {
   const predictions = total(samples, "predictions_total");
   const review = total(samples, "predictions_total", ({ decision }) => decision === "review");
-  const requests = total(samples, "http_requests_total");
-  const failed = total(samples, "http_requests_total", ({ status }) => status.startsWith("5"));
+  const requests = total(samples, "http_requests_total", isAsked);
+  const failed = total(samples, "http_requests_total", (labels) => isAsked(labels) && labels.status.startsWith("5"));
   const predict = histogram(samples, "http_request_seconds", ({ route }) => route === "/predict");
   return [
     ["Slices answered", predictions.toLocaleString("en")],

@@ -82,6 +82,7 @@ async function begin() {
   if (wanted) showWanted();
   else if (newest) follow(newest);
   else if (newest === null) showNoRun();
+  else element("run-state").replaceChildren(make("p", { class: "fine", text: "Shown once the runs can be read." }));
 }
 
 begin();
