@@ -52,6 +52,20 @@ def test_a_folder_is_scored_into_a_table_that_names_the_files(tmp_path: Path, ti
     assert lines[1]["result"]["predicted_class"] == rows[1]["predicted_class"]
 
 
+def test_a_file_whose_name_is_no_text_is_scored_and_named(
+    tmp_path: Path, tiny_bundle: Path, folder: Path, slice_png: bytes
+) -> None:
+    for file in folder.rglob("*.png"):
+        file.unlink()
+    (folder / os.fsdecode(b"b\xff.png")).write_bytes(slice_png)
+    ran = _run(tmp_path / "home", tiny_bundle, "batch", str(folder))
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["file"].endswith(os.fsdecode(b"b\xff.png"))
+    out = tmp_path / "results.csv"
+    assert _run(tmp_path / "home", tiny_bundle, "batch", str(folder), "--out", str(out)).returncode == 0
+    assert "b\\udcff.png" in out.read_text(encoding="utf-8")
+
+
 def test_a_batch_may_be_left_to_others_and_cancelled(tmp_path: Path, tiny_bundle: Path, folder: Path) -> None:
     queued = _run(tmp_path / "home", tiny_bundle, "batch", str(folder), "--no-wait", "--model", str(tiny_bundle))
     assert queued.returncode == 0, queued.stderr

@@ -170,7 +170,11 @@ def _write(
 
     kind = kind or ("csv" if out is not None and out.suffix.lower() == ".csv" else "jsonl")
     at, name = -1, None
-    with out.open("w", encoding="utf-8", newline="") if out else nullcontext(sys.stdout) as file:
+    with (
+        out.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        if out
+        else nullcontext(sys.stdout) as file
+    ):
         target: IO[str] = file
         if kind == "csv":
             target.write(results_header(with_file=names is not None))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,9 @@ class _Door(click.Group):
     """Turns hilum's errors, and the system's about files, into one line on standard error and their exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):  # a file's name need not be text
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except HilumError as error:

@@ -313,7 +313,7 @@ def print_bundle(manifest: Manifest, directory: Path, lineage: Mapping[str, str]
 def print_models(rows: Sequence[Mapping[str, Any]]) -> None:
     """Registered models, the newest first."""
     table = Table(box=box.SIMPLE)
-    for heading in ("version", "", "registered", "accuracy", "95 % interval", "n", "trained from"):
+    for heading in ("version", "", "registered (UTC)", "accuracy", "95 % interval", "n", "trained from"):
         table.add_column(heading, no_wrap=heading == "version")
     for row in rows:
         headline = row["headline"] or {}

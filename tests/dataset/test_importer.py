@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_a_file_that_cannot_be_read_is_listed_and_stops_nothing(
     assert len(manifest.records) == 2
     assert [(file.path, file.code) for file in manifest.rejected] == [("normal/b.png", "input-rejected")]
     assert "Permission denied" in manifest.rejected[0].detail
+
+
+def test_a_file_whose_name_is_no_text_is_listed_and_stops_nothing(write_images: WriteImages, tmp_path: Path) -> None:
+    root = write_images(["normal/a.png", "benign/c.png"])
+    (root / "normal" / os.fsdecode(b"b\xff.png")).write_bytes((root / "normal/a.png").read_bytes())
+    (root / os.fsdecode(b"stray\xff.txt")).write_bytes(b"")
+    import_dataset(root).save(tmp_path / "manifest.json")
+    manifest = DatasetManifest.load(tmp_path / "manifest.json")
+    assert len(manifest.records) == 2
+    assert [file.path for file in manifest.rejected] == ["normal/b\\udcff.png", "stray\\udcff.txt"]
+    assert "rename it" in manifest.rejected[0].detail
 
 
 def test_format_goes_by_content_and_a_wrong_extension_is_said(write_images: WriteImages) -> None:

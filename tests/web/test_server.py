@@ -22,6 +22,7 @@ from hilum.errors import BlobStoreUnavailable, BlobStoreUnsupported, BundleInval
 from hilum.services.keys import Role, create_key, revoke_key
 from hilum.services.state import StatePlaces, can_let_in_anyone, prepare
 from hilum.settings import Settings
+from hilum.storage.schema import downgrade
 from hilum.web.addresses import check_port_is_free, is_loopback, room_for_connections
 from hilum.web.server import keys_are_required, serve, state_places
 from server_process import running_server
@@ -205,6 +206,18 @@ def test_does_not_start_on_a_damaged_database_and_leaves_it_as_it_is(
     with pytest.raises(DatabaseUnavailable, match="database"):
         serve(Settings(port=0, model=tiny_bundle, home=places.home))
     assert places.default_database.read_bytes() == damaged[damage]
+
+
+def test_the_copy_of_a_migrated_database_is_named_in_the_log(tiny_bundle: Path, tmp_path: Path) -> None:
+    places = StatePlaces(tmp_path / "home")
+    prepare(places)
+    with closing(places.open_database()) as database:
+        downgrade(database, "0010")
+    with running_server(tiny_bundle, tmp_path / "log"):
+        pass
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    (told,) = [line["reason"] for line in lines if line["event"].startswith("the database is migrated")]
+    assert (places.home / told).is_file()
 
 
 def test_what_was_admitted_is_answered_though_it_is_told_twice_to_stop(

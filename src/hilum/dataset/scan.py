@@ -75,7 +75,7 @@ def scan_folder(
     """
     layout = read_layout(root)
     rejected = [
-        RejectedFile(path=path, code="outside-class-folders", detail="The file lies in no class folder.")
+        RejectedFile(path=_told(path), code="outside-class-folders", detail="The file lies in no class folder.")
         for path in layout.strays
     ]
     read: list[_ReadImage] = []
@@ -138,10 +138,17 @@ def _read_or_refuse(root: Path, file: LabelledFile, source_name: str, limits: Li
     try:
         return _read(root, file, source_name, limits)
     except InputRejected as error:
-        return RejectedFile(path=file.path, code=error.code, detail=error.detail)
+        return RejectedFile(path=_told(file.path), code=error.code, detail=error.detail)
+
+
+def _told(path: str) -> str:
+    """The path as text that can be written: a name's bytes need not be UTF-8."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _read(root: Path, file: LabelledFile, source_name: str, limits: Limits) -> _ReadImage:
+    if _told(file.path) != file.path:
+        raise InputRejected("The file's name, or its folder's, is no UTF-8; rename it.")
     data = _bytes_of(root / file.path, limits)
     ct_slice = decode(data, name=file.path, limits=limits)
     pixels = ct_slice.pixels

@@ -126,7 +126,9 @@ class Retraining:
                 raise TrainingUnavailable(trouble)
             champion = self._find_champion()
             if champion is None:
-                raise RunsUnavailable("no model is the champion yet, and a run starts from it; try again")
+                raise RunsUnavailable(
+                    "no model is the champion yet, and a run starts from it: start `hilum serve` once, or register and promote a model"
+                )
             frozen = self._snapshots.snapshot()
             run = StoredRun(
                 id=uuid.uuid4(),

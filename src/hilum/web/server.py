@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
@@ -65,7 +65,7 @@ def serve(settings: Settings) -> None:
             "HILUM_OTLP_ENDPOINT needs packages that are not installed: pip install 'hilum[telemetry]'"
         )
     if settings.history or is_closed:
-        prepare_state(state_places(settings), needs_key=is_closed)
+        prepare_state(state_places(settings), needs_key=is_closed, log_level=settings.log_level)
     server = Granian(
         "hilum.web.server:build_app",
         address=settings.host.strip("[]"),
@@ -94,8 +94,8 @@ def state_places(settings: Settings) -> StatePlaces:
     return StatePlaces(settings.home, settings.database_url, settings.blobs_url)
 
 
-def prepare_state(places: StatePlaces, *, needs_key: bool = False) -> None:
-    """Makes the database ready, in a process of its own: its libraries are not to stay in this one's memory.
+def prepare_state(places: StatePlaces, *, needs_key: bool = False, log_level: str = "info") -> None:
+    """Makes the database ready, in a process of its own, which logs alike: its libraries are not to stay in this one.
 
     Raises:
         StorageInvalid: it cannot be made ready.
@@ -105,7 +105,8 @@ def prepare_state(places: StatePlaces, *, needs_key: bool = False) -> None:
     if is_prepared(places) and not needs_key:
         return
     method = "fork" if sys.platform == "linux" else "spawn"  # this process has no threads yet, and fork is quicker
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method)) as aside:
+    logs_alike: dict[str, Any] = {"initializer": configure, "initargs": (log_level,)}
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method), **logs_alike) as aside:
         aside.submit(prepare, places).result()
         if needs_key and not aside.submit(can_let_in_anyone, places).result():
             raise SettingsRefused(
