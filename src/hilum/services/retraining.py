@@ -127,7 +127,8 @@ class Retraining:
             champion = self._find_champion()
             if champion is None:
                 raise RunsUnavailable(
-                    "no model is the champion yet, and a run starts from it: start `hilum serve` once, or register and promote a model"
+                    "no model is the champion yet, and a run starts from it: start `hilum serve` once, "
+                    "or register and promote a model"
                 )
             frozen = self._snapshots.snapshot()
             run = StoredRun(
