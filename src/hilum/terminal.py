@@ -155,11 +155,12 @@ def print_assessment(assessment: Assessment) -> None:
     for name, figure in assessment.headline():
         table.add_row(name, *_cells(figure), str(figure.n))
     table.add_row("marked review", f"{assessment.review_share:.4f}", "", str(overall.n))
-    table.add_row("accuracy when confident", f"{assessment.confident_accuracy:.4f}", "", "")
+    confident = assessment.confident_accuracy
+    table.add_row("accuracy when confident", "none was" if confident is None else f"{confident:.4f}", "", "")
     console.print(table)
     classes = Table(box=box.SIMPLE)
     for heading in ("class", "n", "precision", "recall", "F1", "AUROC", *("→ " + n for n in overall.class_names)):
-        classes.add_column(heading, justify="left" if heading == "class" else "right")
+        classes.add_column(heading, justify="left" if heading == "class" else "right", overflow="fold")
     for row, counts in zip(overall.per_class, overall.confusion_matrix, strict=True):
         figures = (row.precision, row.recall, row.f1, row.auroc)
         classes.add_row(row.class_name, str(row.support), *(_cells(f)[0] for f in figures), *map(str, counts))
@@ -332,9 +333,9 @@ def print_models(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _console() -> Console:
-    """Standard output; wide where it is a file or a pipe, so that no column is cut."""
+    """Standard output; wide where it is a file or a pipe, so that few columns are folded."""
     console = Console()
-    return console if console.is_terminal else Console(width=140)
+    return console if console.is_terminal else Console(width=180)
 
 
 def _cells(figure: Figure) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import pytest
 from hilum.evaluation import Figure, evaluate
 from hilum.inference.bundle import open_bundle
 from hilum.inference.measured_answers import MeasuredAnswers
+from hilum.terminal import print_assessment
 from hilum.training.assessment import Assessment, Conformal
 from hilum.training.card import write_card
 from hilum.training.split_rows import SplitRow, SplitRows
@@ -56,6 +57,18 @@ def test_the_article_fits_the_architecture(assessment: Assessment, tmp_path: Pat
     model = assessment.model.model_copy(update={"architecture": "efficientnet-lite0"})
     card = write_card(replace(assessment, model=model), tmp_path).read_text()
     assert "An efficientnet-lite0 that classifies" in card
+
+
+def test_a_model_that_was_never_confident_is_not_said_to_be_always_wrong(
+    assessment: Assessment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never = replace(assessment, review_share=1.0, confident_accuracy=None)
+    assert "no answer was confident" in write_card(never, tmp_path).read_text()
+    assert never.to_dict()["confident_accuracy"] is None
+    print_assessment(never)
+    told = capsys.readouterr().out
+    assert "none was" in told
+    assert "large_cell_carcinoma" in told  # folded where there is no room, not cut
 
 
 @pytest.mark.parametrize("name", ["chest-ct-scan-images", "chest-ctscan-images"])

@@ -62,7 +62,7 @@ class Assessment:
         without_copies: on those with no copy, of any crop, among the images trained on; None where there is none.
         n_trained_on: how many of the split's images are, byte for byte, among those the model was trained on.
         review_share: share of answers marked `review`.
-        confident_accuracy: accuracy of the others, the confident ones.
+        confident_accuracy: accuracy of the others, the confident ones; None where there is none.
         training_history: by epoch.
         class_distribution: images by split and class.
         conformal: how often the prediction sets held the truth; None where the bundle makes no sets.
@@ -79,7 +79,7 @@ class Assessment:
     without_copies: Evaluation | None
     n_trained_on: int
     review_share: float
-    confident_accuracy: float
+    confident_accuracy: float | None
     training_history: list[dict[str, float]]
     class_distribution: dict[str, dict[str, int]]
     conformal: Conformal | None
@@ -188,7 +188,7 @@ def assess(
         without_copies=None if fresh is None else measure(fresh),
         n_trained_on=sum(record.sha256 in trained_on for record in records),
         review_share=float(1 - answers.is_confident.mean()),
-        confident_accuracy=float(is_right[answers.is_confident].mean()) if answers.is_confident.any() else 0.0,
+        confident_accuracy=float(is_right[answers.is_confident].mean()) if answers.is_confident.any() else None,
         training_history=history.get("training_history", []),
         class_distribution=manifest.class_counts(),
         conformal=_conformal(model, answers, labels),

@@ -138,12 +138,14 @@ def _external(assessment: Assessment) -> str:
 
 def _confidence(assessment: Assessment) -> str:
     model, overall = assessment.model, assessment.overall
+    right = assessment.confident_accuracy
+    others = "no answer was confident" if right is None else f"the other answers are right in {right:.1%}"
     text = f"""\
 ## Confidence
 
 Probabilities are calibrated with temperature {model.temperature:.3f}: the expected calibration error on this split is
 {interval(overall.expected_calibration_error)}. The operating point is {model.confident_above:.2f}; marked `review` are
-{assessment.review_share:.1%} of this split, the other answers are right in {assessment.confident_accuracy:.1%}."""
+{assessment.review_share:.1%} of this split, {others}."""
     if conformal := assessment.conformal:
         text += f"""
 

@@ -24,7 +24,7 @@ def byte_copies(evidence: Evidence) -> Finding | None:
     records = evidence.records
     crossing = [rows for rows in twins if len({records[row].split for row in rows}) > 1]
     n_crossing = sum(len(rows) for rows in crossing)
-    across = f"; {n_crossing} of them have a twin in another split" if len(evidence.splits) > 1 else ""
+    across = f"; {n_crossing} files have a twin in another split" if len(evidence.splits) > 1 else ""
     n_files, n_distinct = len(records), len(by_content)
     return Finding(
         code="byte-copies",
@@ -113,7 +113,7 @@ def hidden_copies(evidence: Evidence) -> Finding | None:
         sentence=(
             f"{len(same_slice)} of {n_cancers} cancer test images show a slice of train or valid under another crop "
             f"(cosine above {ALIGNED_COPY} once the bodies are fitted onto each other; {figures['fitted_0.99']} above "
-            f"0.99), with the same class in all but {len(same_slice) - int(figures['same_class'])}; by the body's box "
+            f"0.99), {len(same_slice) - int(figures['same_class'])} of them with another class; by the body's box "
             f"alone {figures['as_cropped_0.95']} are above 0.95, {figures['as_cropped_0.97']} above 0.97 and "
             f"{figures['as_cropped_0.99']} above 0.99."
         ),
