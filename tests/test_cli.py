@@ -255,6 +255,13 @@ def test_a_run_or_batch_that_is_not_there_is_wrong_usage(command: str) -> None:
     assert hilum(*command.split(), "0b9f5f0e-6d0c-4d8e-9d53-0c6f9a5f7f55").exit_code == 2
 
 
+def test_a_zip_that_was_changed_is_read_anew(slices: Path, tmp_path: Path) -> None:
+    for count in (4, 5):
+        archive = shutil.make_archive(str(tmp_path / "upload"), "zip", slices)
+        assert f"{count} images" in hilum("dataset", "import", archive).stdout
+        cv2.imwrite(str(slices / "train" / "normal" / "2.png"), draw_phantom(7, side=128))
+
+
 def test_a_zip_that_is_none_exits_with_3(tmp_path: Path) -> None:
     (tmp_path / "slices.zip").write_bytes(b"not a zip")
     result = hilum("dataset", "import", tmp_path / "slices.zip")

@@ -146,9 +146,9 @@ def _located(source: str) -> tuple[Path, dict[str, Any]]:
     scheme, _, handle = source.partition(":")
     is_kaggle = scheme == "kaggle" and bool(handle)
     path = download(handle) if is_kaggle else Path(source).absolute()
-    home = settings_of().home / "datasets" / path.stem if path.is_file() else None
+    home = settings_of().home / "datasets" if path.is_file() else None
     name = handle.split("/")[1] if is_kaggle else None  # its folder is named after the version
-    return path, {"extract_to": home, "source_name": name}
+    return path, {"extract_within": home, "source_name": name}
 
 
 def _file_counter(progress: TerminalProgress, stage: str) -> Callable[[int, int], None]:

@@ -136,7 +136,7 @@ def test_zip_gives_what_the_folder_gives(write_images: WriteImages, tmp_path: Pa
     assert manifest.records == import_dataset(root).records
     assert manifest.digest == import_dataset(root).digest
     assert manifest.root.parent == tmp_path
-    assert import_dataset(archive, extract_to=tmp_path / "here").root == tmp_path / "here"
+    assert import_dataset(archive, extract_within=tmp_path / "here").root.parent == tmp_path / "here"
     assert all(manifest.path_of(record).is_file() for record in manifest.records)
 
 

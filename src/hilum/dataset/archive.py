@@ -90,13 +90,13 @@ def read_members(
         yield ArchiveMember(name, data)
 
 
-def extract_archive(archive: Path, to: Path | None = None, *, limits: ArchiveLimits | None = None) -> Path:
-    """Unpacks a zip into a folder, whole or not at all.
+def extract_archive(archive: Path, within: Path | None = None, *, limits: ArchiveLimits | None = None) -> Path:
+    """Unpacks a zip into a folder named after it and its content, whole or not at all.
 
     Args:
         archive: the zip.
-        to: the folder, which must be new, empty, or hold this very archive from an earlier call; by default
-            `<name>-<first 12 digits of its sha256>` beside the archive.
+        within: where `<name>-<first 12 digits of its sha256>` is made, unless an earlier call did; by default beside
+            the archive.
         limits: caps.
 
     Returns:
@@ -108,12 +108,12 @@ def extract_archive(archive: Path, to: Path | None = None, *, limits: ArchiveLim
     """
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        target = to or archive.with_name(f"{archive.stem}-{digest[:12]}")
+        target = (within or archive.parent) / f"{archive.stem}-{digest[:12]}"
         marker = target / _MARKER
         if marker.is_file() and marker.read_text(encoding="ascii") == digest:
             return target
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise DatasetInvalid(f"{target} exists and holds something else; name a new folder to unpack to.")
+            raise DatasetInvalid(f"{target} exists and holds something else; delete it, or rename the zip.")
         partial = target.with_name(target.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         try:

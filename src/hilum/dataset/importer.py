@@ -21,7 +21,7 @@ GroupsBy = Literal["near-copies", "series", "given"]
 def read_dataset(
     source: Path,
     *,
-    extract_to: Path | None = None,
+    extract_within: Path | None = None,
     source_name: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     limits: Limits | None = None,
@@ -33,7 +33,8 @@ def read_dataset(
 
     Args:
         source: a folder, or a zip of one.
-        extract_to: folder for a zip's files; by default one beside the zip, named after it and its content.
+        extract_within: where the folder for a zip's files is made, named after the zip and its content; by default
+            beside the zip.
         source_name: written into the records; by default the name of `source` without its extension.
         progress: called with (files done, files in all).
         limits: caps for one image.
@@ -46,7 +47,7 @@ def read_dataset(
     if not source.exists():
         raise DatasetNotFound(f"{source} does not exist; give a folder of class folders, or a zip of one.")
     is_archive = source.is_file()
-    root = extract_archive(source, extract_to, limits=archive_limits) if is_archive else source
+    root = extract_archive(source, extract_within, limits=archive_limits) if is_archive else source
     name = source_name or (source.stem if is_archive else source.resolve().name)
     scan = scan_folder(root, name, progress=progress, limits=limits)
     if not scan.manifest.records:
@@ -58,7 +59,7 @@ def import_dataset(
     source: Path,
     *,
     groups: GroupsBy = "near-copies",
-    extract_to: Path | None = None,
+    extract_within: Path | None = None,
     source_name: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     limits: Limits | None = None,
@@ -70,7 +71,7 @@ def import_dataset(
         source: a folder, or a zip of one.
         groups: what makes a group: `near-copies`; `series`, near copies and series named in the files' names; or
             `given`, only what groups.csv says, and each other content by itself. What groups.csv says always wins.
-        extract_to, source_name, progress, limits, archive_limits: as for `read_dataset`.
+        extract_within, source_name, progress, limits, archive_limits: as for `read_dataset`.
 
     Raises:
         DatasetInvalid: as `read_dataset`; also where the groups are to be given and groups.csv is not there.
@@ -78,7 +79,7 @@ def import_dataset(
     """
     scan = read_dataset(
         source,
-        extract_to=extract_to,
+        extract_within=extract_within,
         source_name=source_name,
         progress=progress,
         limits=limits,
