@@ -89,6 +89,14 @@ def test_roc_curve_has_few_points_and_the_area_under_it() -> None:
         assert np.trapezoid(y, x) == pytest.approx(c.auroc.value, abs=0.005)
 
 
+def test_the_roc_curve_turns_where_it_turns_and_nowhere_else() -> None:
+    scores, truth = np.array([0.9, 0.8, 0.7, 0.6, 0.6, 0.5]), [1, 1, 0, 1, 0, 0]
+    result = evaluate(np.stack([1 - scores, scores], axis=1), truth, ("a", "b"), n_bootstrap=0)
+    # Two right, one wrong, a tie of one right and one wrong, one wrong.
+    expected = [(0, 0), (0, 2 / 3), (1 / 3, 2 / 3), (2 / 3, 1), (1, 1)]
+    assert np.array(result.per_class[1].roc) == pytest.approx(np.array(expected))
+
+
 def test_calibration_error_is_that_of_guo_et_al() -> None:
     # Two bins: 0.8 said and 0.5 right (4 images), 0.6 said and 1.0 right (2 images).
     probabilities = [[0.8, 0.2]] * 4 + [[0.4, 0.6]] * 2
@@ -130,6 +138,13 @@ def test_cancer_figures_without_any_cancer_are_undefined() -> None:
     assert result.cancer.sensitivity.value is None
     assert result.cancer.auroc.value is None
     assert result.cancer.specificity.value is not None
+
+
+def test_a_probability_at_the_threshold_is_called_cancer() -> None:
+    case = [[0.5, 0.0, 0.5, 0.0], [0.4, 0.0, 0.6, 0.0]]
+    found = evaluate(case, [0, 2], NAMES, cancer_class_names=CANCERS, n_bootstrap=0).cancer
+    assert found is not None
+    assert (found.sensitivity.value, found.specificity.value) == (1, 1)
 
 
 def test_cancer_is_left_out_where_it_is_not_named() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 from hilum.inference.calibration import (
     calibrated_probabilities,
@@ -59,6 +60,20 @@ def test_a_planted_temperature_is_recovered(planted: float) -> None:
     chances = calibrated_probabilities(logits, planted)
     labels = np.array([rng.choice(4, p=row) for row in chances])
     assert fit_temperature(logits, labels) == pytest.approx(planted, rel=0.06)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_temperature_found_is_the_best_to_a_thousandth(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 4, (150, 4)).astype(np.float32)
+    labels = np.where(rng.random(150) < 0.3 + seed / 10, logits.argmax(axis=1), rng.integers(0, 4, 150))
+
+    def loss(exponent: float) -> float:
+        chances = calibrated_probabilities(logits, float(np.exp(exponent)))
+        return float(-np.log(chances[np.arange(150), labels]).mean())
+
+    best = np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded", options={"xatol": 1e-7}).x)
+    assert fit_temperature(logits, labels) == pytest.approx(best, rel=1e-3)
 
 
 @settings(max_examples=25)
