@@ -92,7 +92,15 @@ def test_new_labels_may_be_contradicted_as_often_as_the_champion_errs(low: float
     found = checks.labels_agree(noise, RULES)
     assert (found.passed, found.champion, found.challenger) == (passed, 0.1, 2 / 3)
     assert found.detail.startswith("2 of 3 new labels")
-    assert checks.labels_agree(None, RULES).passed
+    nothing = checks.labels_agree(None, RULES)
+    assert (nothing.passed, nothing.detail.split(",")[0]) == (True, "fewer than 20 new images")
+
+
+def test_a_check_is_told_with_its_margin() -> None:
+    assert checks.size_of_test_set(12, RULES).to_dict() == {
+        "name": "test-images", "passed": False, "detail": "12 test images; at least 20 are needed",
+        "champion": None, "challenger": None, "margin": 20,
+    }  # fmt: skip
 
 
 @pytest.fixture
