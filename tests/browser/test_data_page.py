@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_actions import OVERFLOW, choose, drop, serious_faults
+from page_actions import CUT_OFF, OVERFLOW, choose, drop, serious_faults
 from playwright.sync_api import Page, expect
 
 from labelled_samples import drawn_png
@@ -118,3 +118,12 @@ def test_it_has_no_serious_faults(page: Page, scheme: str, width: int) -> None:
     expect(page.locator("#images-list img").first).to_be_visible()
     assert serious_faults(page) == []
     assert page.evaluate(OVERFLOW) <= 0
+
+
+def test_the_report_of_an_upload_is_readable_on_a_narrow_screen(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    choose(page, ("a-file-of-a-long-name-from-the-archive.png", b"no image"), field="#files")
+    name = page.locator("#report-rows th").bounding_box()
+    assert name is not None
+    assert name["width"] > 200
+    assert page.evaluate(CUT_OFF) == []

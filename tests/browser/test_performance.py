@@ -129,6 +129,8 @@ def test_a_narrow_screen_shows_all_of_it_without_scrolling_sideways(shown: Page)
     assert 200 < width["width"] <= 360
     labels = shown.evaluate("Chart.getChart('regions-chart').data.labels")
     assert ["Lungs and", "mediastinum"] in labels  # on one line it would lose its beginning
+    fitted = "import('/static/js/charts/plot.js').then(({ fitted }) => fitted('adenocarcinoma '.repeat(5).trim(), 300))"
+    assert shown.evaluate(fitted) == ["adenocarcinoma", "adenocarcinoma …"]
 
 
 def test_what_was_not_measured_is_not_shown(page: Page) -> None:

@@ -161,11 +161,19 @@ _WAITING = {
 """Why images wait, by the code of their reason; other codes are the decoder's."""
 
 
+def _whys(waiting: Counter[str]) -> Counter[str]:
+    """How many wait by why, in words."""
+    whys: Counter[str] = Counter()
+    for code, n in waiting.items():
+        whys[_WAITING.get(code, "that cannot be read")] += n
+    return whys
+
+
 def _about_labels(
     quarantined: int, waiting: Counter[str], noted: Counter[str], examples: Examples
 ) -> Iterator[DatasetFinding]:
     if quarantined:
-        told = ", ".join(f"{n} {_WAITING.get(code, code.replace('-', ' '))}" for code, n in waiting.most_common())
+        told = ", ".join(f"{n} {why}" for why, n in _whys(waiting).most_common())
         verb = "waits" if quarantined == 1 else "wait"
         yield DatasetFinding("quarantined", "note", f"{_images(quarantined)} {verb} for a person: {told}.")
     if contradicted := waiting["label-conflict"]:

@@ -13,13 +13,18 @@ export const series = (index) => colour(`--series-${(index % 6) + 1}`);
 export const text = () => ({ color: colour("--ink-soft"), font: { family: colour("--sans"), size: 13 } });
 
 const NARROW = 420;
+const LETTERS = { narrow: 16, wide: 34 };
 
-/** Names of several words take two lines where there is little room. */
+const cut = (words, letters) => (words.length > letters ? `${words.slice(0, letters - 1)}…` : words);
+
+/** A name on two lines at most, as long as a chart of this width has room for; a table has it whole. */
 export function fitted(name, width) {
+  const letters = width < NARROW ? LETTERS.narrow : LETTERS.wide;
+  if (name.length <= letters) return name;
   const words = name.split(" ");
-  if (width >= NARROW || words.length < 2) return name;
-  const half = Math.ceil(words.length / 2);
-  return [words.slice(0, half).join(" "), words.slice(half).join(" ")];
+  let first = words.shift();
+  while (words.length && `${first} ${words[0]}`.length <= letters) first += ` ${words.shift()}`;
+  return [cut(first, letters), cut(words.join(" "), letters)].filter(Boolean);
 }
 
 /** An axis in the page's colours. */
