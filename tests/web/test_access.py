@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import APIRouter
 from fastapi.testclient import TestClient
 from web_serving import HOSTS, open_history, tiny_service
 
@@ -20,8 +21,10 @@ from hilum.services.audit_log import AuditLog, export, verify
 from hilum.services.keys import Role, create_key, revoke_key
 from hilum.storage.database import Database
 from hilum.storage.schema import upgrade
+from hilum.web import auth
 from hilum.web.access_table import ACCESS, PUBLIC, check_table, need_of, routes_of
 from hilum.web.app import create_app
+from hilum.web.auth import check_guarded
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 OWN_PAGE = {"sec-fetch-site": "same-origin"}
@@ -126,6 +129,30 @@ def test_an_app_with_a_route_that_declares_no_role_is_not_made(guarded: Guarded)
         check_table(app.routes)  # type: ignore[attr-defined]
     client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
     assert refused(client.get("/leak", headers=bearer(guarded.key(Role.ADMINISTER)))) == (500, "internal-error")
+
+
+def test_an_app_with_a_route_that_would_not_ask_the_guard_is_not_made(guarded: Guarded) -> None:
+    app = guarded.serve().app
+    check_guarded(app.routes)  # type: ignore[attr-defined]
+    router = APIRouter()
+
+    @router.get("/leak")
+    async def leak() -> str:
+        return "secret"
+
+    app.include_router(router)  # type: ignore[attr-defined]
+    with pytest.raises(RuntimeError, match=r"\['/leak'\]"):
+        check_guarded(app.routes)  # type: ignore[attr-defined]
+
+
+def test_a_route_does_not_answer_what_was_let_in_as_another(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = guarded.serve().app
+    monkeypatch.setattr(auth, "need_of", lambda method, path: need_of("GET", "/health/live"))
+    client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
+
+    assert client.get("/health/live").status_code == 200
+    assert refused(client.get("/metrics")) == (500, "internal-error")
+    assert refused(client.post("/predict")) == (500, "internal-error")
 
 
 @pytest.mark.parametrize(

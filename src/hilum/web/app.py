@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,7 +29,7 @@ from hilum.services.supervision import Supervisor
 from hilum.web.access_description import describe_access
 from hilum.web.access_table import check_table
 from hilum.web.admission import AdmissionGuard
-from hilum.web.auth import AccessGuard, check_route
+from hilum.web.auth import AccessGuard, GuardedRoute, check_guarded
 from hilum.web.cross_origin import CrossOrigin
 from hilum.web.dependencies import Context
 from hilum.web.draining import when_stopping
@@ -72,6 +72,7 @@ class _Application(FastAPI):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        self.router.route_class = GuardedRoute
         self.door: ASGIApp = super().__call__
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,7 +160,7 @@ def create_app(
 
     app = _Application(
         title="hilum", version=version("hilum"), description=_DESCRIPTION, docs_url=None, redoc_url=None,
-        openapi_url=None, lifespan=lifespan, redirect_slashes=False, dependencies=[Depends(check_route)],
+        openapi_url=None, lifespan=lifespan, redirect_slashes=False,
     )  # fmt: skip
     app.state.context = Context(
         service,
@@ -195,6 +196,7 @@ def create_app(
         app.include_router(routes.router)
     app.mount("/static", _WholeFiles(directory=_STATIC), name="static")
     check_table(app.routes)
+    check_guarded(app.routes)
     describe_access(app)
     install_problem_handlers(app)
     app.add_middleware(AccessGuard, access=access, allowed_origins=allowed_origins)

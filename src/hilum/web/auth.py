@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hilum.errors import AccessRefused, CredentialsMissing, HilumError, KeyInvalid
@@ -85,15 +89,26 @@ class AccessGuard:
             raise CrossSite("a page of another site made this request")
 
 
-async def check_route(request: Request) -> None:
-    """Refuses a route that the table does not list, or that was reached as another: a last line behind the guard.
+class GuardedRoute(APIRoute):
+    """A route that answers only what the guard let in as its own: a last line behind the guard."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, or raises `InternalError` where the guard asked for the role of another route."""
+        is_taken = not self.methods or scope["method"] in self.methods
+        if is_taken and scope.get("hilum.template") != self.path:
+            raise InternalError("no role is declared for this address")
+        await super().handle(scope, receive, send)
+
+
+def check_guarded(routes: Iterable[BaseRoute]) -> None:
+    """Returns where every route of an application is a `GuardedRoute`; what is mounted has none.
 
     Raises:
-        InternalError: the guard admitted the request for another route than the one that would answer.
+        RuntimeError: one is not; the application is then not made.
     """
-    template = getattr(request.scope.get("route"), "path", None)
-    if template is None or request.scope.get("hilum.template") != template:
-        raise InternalError("no role is declared for this address")
+    found = iter_route_contexts(list(routes))
+    if others := [one.path for one in found if not isinstance(one.original_route, GuardedRoute | Mount)]:
+        raise RuntimeError(f"make the router of {others} with `route_class=GuardedRoute`")
 
 
 def caller_of(request: Request) -> Caller | None:

@@ -63,10 +63,15 @@ class Context:
     started_at: float = field(default_factory=time.monotonic)
 
 
-async def _context(request: Request) -> Context:
+def context_of(request: Request) -> Context:
+    """Of the application that answers, for a route in which each dependency counts."""
     context = request.app.state.context
     assert isinstance(context, Context)  # noqa: S101 - narrows starlette's untyped state
     return context
+
+
+async def _context(request: Request) -> Context:
+    return context_of(request)
 
 
 async def _service(context: Annotated[Context, Depends(_context)]) -> PredictionService:

@@ -11,13 +11,13 @@ from starlette.concurrency import run_in_threadpool
 
 from hilum.errors import RunsUnavailable, StorageInvalid, TrainingUnavailable
 from hilum.services.automation import Automation, AutomationSettings
-from hilum.web.auth import actor_of
+from hilum.web.auth import GuardedRoute, actor_of
 from hilum.web.automation_schemas import AutomationAnswer, AutomationRequest, TriggerAnswer
 from hilum.web.bodies import parsed
 from hilum.web.dependencies import ContextDep
 from hilum.web.routes.openapi import json_body, problems
 
-router = APIRouter(tags=["training"])
+router = APIRouter(tags=["training"], route_class=GuardedRoute)
 
 Found = TypeVar("Found")
 

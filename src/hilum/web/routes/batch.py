@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request
 
 from hilum.services.batch import BatchFile, unpack
+from hilum.web.auth import GuardedRoute
 from hilum.web.batch_items import answer_item
 from hilum.web.dependencies import Context, ContextDep
 from hilum.web.routes.openapi import FILES_BODY, problems
 from hilum.web.schemas import BatchAnswer, BatchItem
 
-router = APIRouter(tags=["predictions"])
+router = APIRouter(tags=["predictions"], route_class=GuardedRoute)
 
 
 @router.post("/predict/batch", openapi_extra=FILES_BODY, responses=problems(400, 408, 413, 415, 422, 503))

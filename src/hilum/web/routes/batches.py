@@ -17,7 +17,7 @@ from hilum.services.batch_desk import BatchesDesk
 from hilum.services.batch_rules import BatchStatus, KeptImage
 from hilum.services.batch_sources import uploaded_images
 from hilum.services.batches import StoredBatch, StoredResult
-from hilum.web.auth import actor_of
+from hilum.web.auth import GuardedRoute, actor_of
 from hilum.web.batch_schemas import BatchForm, BatchRequest, QueuedBatchAnswer, QueuedBatchPage, ResultPage
 from hilum.web.bodies import parsed
 from hilum.web.cursors import cursor_of, place_of
@@ -29,7 +29,7 @@ from hilum.web.routes.openapi import also_as, form_body, json_body, problems
 from hilum.web.upload_form import UploadSpool, read_form
 from hilum.web.values import LeftOut
 
-router = APIRouter(tags=["batches"])
+router = APIRouter(tags=["batches"], route_class=GuardedRoute)
 
 _LAST_INDEX = 2**31 - 1
 _ENOUGH = 0.02

@@ -12,7 +12,7 @@ from pydantic import StringConstraints, ValidationError
 
 from hilum.errors import CursorInvalid
 from hilum.services.datasets import ImageFilter, StoredBatch, StoredImage
-from hilum.web.auth import actor_of
+from hilum.web.auth import GuardedRoute, actor_of
 from hilum.web.bodies import optional_json, parsed
 from hilum.web.dataset_schemas import (
     DatasetAnswer,
@@ -33,7 +33,7 @@ from hilum.web.routes.openapi import also_as, form_body, json_body, problems
 from hilum.web.upload_form import UploadSpool, read_form
 from hilum.web.values import LeftOut
 
-router = APIRouter(tags=["labelled images"])
+router = APIRouter(tags=["labelled images"], route_class=GuardedRoute)
 
 _LAST_SEQUENCE = 2**63 - 1
 _Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] | LeftOut

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from hilum.services.samples import SAMPLE_SEEDS, sample_png
+from hilum.web.auth import GuardedRoute
 from hilum.web.negotiation import preferred
 from hilum.web.problems import problem_types
 from hilum.web.refusals import NotFound
@@ -15,7 +16,7 @@ from hilum.web.routes.openapi import also_as, problems
 from hilum.web.routes.pages import shown, templates
 from hilum.web.schemas import ProblemTypeAnswer
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 
 @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Request
 
 from hilum.errors import HilumError
 from hilum.services.prediction import PredictionService
-from hilum.web.auth import caller_of
+from hilum.web.auth import GuardedRoute, caller_of
 from hilum.web.dependencies import ContextDep, ServiceDep
 from hilum.web.routes.openapi import problems
 from hilum.web.schemas import HealthAnswer, StatusAnswer
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
 
 
 @router.get("/health")

@@ -13,7 +13,7 @@ from pydantic import StringConstraints
 from hilum.services.feedback import checked_label
 from hilum.services.history import PredictionFilter, StoredPrediction
 from hilum.services.receipts import kept_file_of
-from hilum.web.auth import actor_of
+from hilum.web.auth import GuardedRoute, actor_of
 from hilum.web.bodies import parsed
 from hilum.web.cursors import cursor_of, place_of
 from hilum.web.dependencies import ContextDep, HistoryDep
@@ -22,7 +22,7 @@ from hilum.web.schemas import FeedbackAnswer, FeedbackRequest, PredictionPage, P
 from hilum.web.tables import csv_header, csv_rows
 from hilum.web.values import LeftOut, Moment
 
-router = APIRouter(tags=["history"])
+router = APIRouter(tags=["history"], route_class=GuardedRoute)
 
 _YEARS = range(1900, 3000)
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)

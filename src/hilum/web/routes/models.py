@@ -13,13 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from hilum.errors import HilumError, RegistryUnavailable, StorageInvalid
 from hilum.services.deployment import Deployment
 from hilum.services.registry import CHAMPION, Alias, ModelRecord, ModelSummary
-from hilum.web.auth import actor_of
+from hilum.web.auth import GuardedRoute, actor_of
 from hilum.web.bodies import optional_json, parsed
 from hilum.web.dependencies import ContextDep, DeploymentDep
 from hilum.web.model_schemas import ModelAnswer, ModelDetail, ModelList, PromoteRequest
 from hilum.web.routes.openapi import json_body, problems
 
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], route_class=GuardedRoute)
 
 
 @router.get("/models", responses=problems(404, 503))

@@ -7,11 +7,12 @@ from dataclasses import asdict
 from fastapi import APIRouter
 
 from hilum.errors import HistoryOff
+from hilum.web.auth import GuardedRoute
 from hilum.web.dependencies import ContextDep
 from hilum.web.monitoring_schemas import DriftAnswer
 from hilum.web.routes.openapi import problems
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"], route_class=GuardedRoute)
 
 
 @router.get("/monitoring/drift", responses=problems(404, 503))

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from hilum.services.samples import SAMPLE_SEEDS
-from hilum.web.auth import caller_of
+from hilum.web.auth import GuardedRoute, caller_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ PAGES = (
     DashboardPage("performance", "/performance", "Performance"),
 )
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 templates = Jinja2Templates(Path(__file__).resolve().parent.parent / "templates")
 templates.env.globals["pages"] = PAGES

@@ -11,6 +11,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from hilum.errors import DatasetUnavailable, MetricsMissing
 from hilum.services.recent import KEPT
+from hilum.web.auth import GuardedRoute
 from hilum.web.dependencies import Context, ContextDep
 from hilum.web.measured_schemas import MeasuredImage, MeasuredImages
 from hilum.web.negotiation import preferred
@@ -18,7 +19,7 @@ from hilum.web.routes.openapi import also_as, problems
 from hilum.web.schemas import LimitsAnswer
 from hilum.web.standing import Standing
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"], route_class=GuardedRoute)
 
 _OFFERED = ("application/json", "text/plain", "application/openmetrics-text")
 

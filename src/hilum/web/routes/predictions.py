@@ -15,14 +15,14 @@ from hilum.services.pictures import MOST_SIDE, hounsfield_npy, slice_png
 from hilum.services.prediction import MOST_LOOK_ALIKES
 from hilum.services.recent import PREVIEW_SIDE
 from hilum.web.answers import answer_file
-from hilum.web.auth import actor_of
-from hilum.web.dependencies import ContextDep, HistoryDep
+from hilum.web.auth import GuardedRoute, actor_of
+from hilum.web.dependencies import ContextDep, HistoryDep, context_of
 from hilum.web.negotiation import preferred
 from hilum.web.reports import DICOM, reference_of, report_of_slice
 from hilum.web.routes.openapi import FILE_BODY, also_as, problems
 from hilum.web.schemas import BodyBox, ExplanationAnswer, PredictionAnswer, SliceSize
 
-router = APIRouter(tags=["predictions"])
+router = APIRouter(tags=["predictions"], route_class=GuardedRoute)
 
 Similar = Annotated[int, Query(ge=0, le=MOST_LOOK_ALIKES, description="how many look-alikes to name")]
 
@@ -33,9 +33,9 @@ Similar = Annotated[int, Query(ge=0, le=MOST_LOOK_ALIKES, description="how many 
     openapi_extra=FILE_BODY,
     responses=also_as(DICOM) | problems(400, 408, 409, 413, 415, 422, 503),
 )
-async def predict(request: Request, context: ContextDep, similar: Similar = 0) -> PredictionAnswer | Response:
+async def predict(request: Request, similar: Similar = 0) -> Response:
     """Classifies one chest-CT slice; a DICOM SR with Accept. Research use only: not a diagnosis."""
-    started_at = time.perf_counter()
+    started_at, context = time.perf_counter(), context_of(request)
     context.service.check_ready()
     file = await context.uploads.read_file(request)
     context.instruments.observe_stage("upload", time.perf_counter() - started_at)
@@ -47,7 +47,7 @@ async def predict(request: Request, context: ContextDep, similar: Similar = 0) -
         )
         request.scope["hilum.model_version"] = answer.model_version
         if reference is None:
-            return answer
+            return Response(answer.model_dump_json(), media_type="application/json")
         report = await asyncio.to_thread(report_of_slice, answer, reference)
         return Response(report, media_type=DICOM)
 

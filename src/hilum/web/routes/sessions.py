@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from hilum.web.auth import (
     SECURE_SESSION_COOKIE,
     SESSION_COOKIE,
+    GuardedRoute,
     caller_of,
     is_secure,
     place_of,
@@ -21,7 +22,7 @@ from hilum.web.routes.openapi import json_body, problems
 from hilum.web.routes.pages import templates
 from hilum.web.schemas import SignInRequest
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 
 @router.get("/sign-in", response_class=HTMLResponse, include_in_schema=False)

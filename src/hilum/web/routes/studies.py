@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from hilum.errors import ArchiveNoUsableImages, ReportImpossible
 from hilum.services.batch import BatchFile, members_of
 from hilum.services.studies import HeaderReader, SliceAnswer, StudyAnswer, put_together
+from hilum.web.auth import GuardedRoute
 from hilum.web.batch_items import answer_item
 from hilum.web.dependencies import Context, ContextDep
 from hilum.web.negotiation import preferred
@@ -21,7 +22,7 @@ from hilum.web.routes.openapi import FILES_BODY, also_as, problems
 from hilum.web.schemas import BatchItem
 from hilum.web.study_schemas import AggregateAnswer, SeriesPart, StudyAnswerBody
 
-router = APIRouter(tags=["predictions"])
+router = APIRouter(tags=["predictions"], route_class=GuardedRoute)
 
 
 @router.post(

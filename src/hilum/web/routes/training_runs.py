@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from hilum.errors import RetrainInProgress, TrainingUnavailable
 from hilum.services.retraining import Retraining, RunRequest, StoredRun
 from hilum.services.run_rules import RunStatus
-from hilum.web.auth import actor_of
+from hilum.web.auth import GuardedRoute, actor_of
 from hilum.web.bodies import optional_json, parsed
 from hilum.web.cursors import cursor_of, place_of
 from hilum.web.dependencies import ContextDep
@@ -20,7 +20,7 @@ from hilum.web.routes.openapi import json_body, problems
 from hilum.web.run_schemas import EpochAnswer, RetrainRequest, RunAnswer, RunPage
 from hilum.web.values import LeftOut
 
-router = APIRouter(tags=["training"])
+router = APIRouter(tags=["training"], route_class=GuardedRoute)
 
 
 async def _retraining(context: ContextDep) -> Retraining:
