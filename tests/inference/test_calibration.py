@@ -118,6 +118,13 @@ def test_the_threshold_is_the_quantile_of_split_conformal_prediction() -> None:
     assert conformal_threshold(probabilities, labels, 0.99) == 0  # 19 slices cannot promise it: every class is in
 
 
+@pytest.mark.parametrize(("n", "threshold"), [(8, 0.0), (9, 0.1), (10, 0.1), (19, 0.2)])
+def test_nine_slices_are_the_fewest_that_can_promise_nine_in_ten(n: int, threshold: float) -> None:
+    of_true_class = np.arange(1, n + 1) / 10
+    probabilities = np.stack([of_true_class, 1 - of_true_class], axis=1)
+    assert conformal_threshold(probabilities, np.zeros(n, np.int64), 0.9) == pytest.approx(threshold)
+
+
 def test_a_set_is_never_empty_and_lists_the_most_probable_first() -> None:
     probabilities = np.array([0.2, 0.5, 0.3])
     assert prediction_set(probabilities, 0.9).tolist() == [1]
