@@ -60,3 +60,5 @@ def test_nothing_is_set_aside_of_a_class_of_one_group_or_of_what_is_split_alread
     for split in ("train", "test"):
         divided = manifest_of({"normal": 10, "cancer": 10}, split=split)
         assert with_test_split(divided) == divided
+    partly = divided.model_copy(update={"records": (*divided.records[:9], *single.records)})
+    assert with_test_split(partly) == partly

@@ -92,6 +92,7 @@ def test_new_labels_may_be_contradicted_as_often_as_the_champion_errs(low: float
     found = checks.labels_agree(noise, RULES)
     assert (found.passed, found.champion, found.challenger) == (passed, 0.1, 2 / 3)
     assert found.detail.startswith("2 of 3 new labels")
+    assert found.detail.endswith(f"by at least {'0.000' if low < 0 else '0.020'}")
     nothing = checks.labels_agree(None, RULES)
     assert (nothing.passed, nothing.detail.split(",")[0]) == (True, "fewer than 20 new images")
 
