@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from page_actions import IS_DRAWN, choose
+from page_actions import CUT_OFF, IS_DRAWN, OVERFLOW, choose
 from playwright.sync_api import Page, Route, expect
 
 from hilum.imaging.phantoms import draw_phantom
@@ -55,3 +55,19 @@ def test_greys_say_that_they_have_no_window(page: Page, slice_png: bytes, origin
     expect(page.locator("#window-note")).to_contain_text("Only DICOM slices have Hounsfield units")
     expect(page.get_by_label("Window", exact=True)).to_have_value("")
     expect(page.locator("#slice")).to_be_visible()
+
+
+def test_long_names_of_classes_fit_a_narrow_screen(page: Page, slice_png: bytes) -> None:
+    long = "pneumonoultramicroscopicsilicovolcanoconiosis_of_the_lower_lobe"
+
+    def rename(route: Route) -> None:
+        answer = route.fetch().json()
+        names = {long: 0.7, "pneumonoultramicroscopicsilicovolcanoconiosis": 0.2, "normal": 0.1}
+        route.fulfill(json=answer | {"predicted_class": long, "probabilities": names, "prediction_set": list(names)})
+
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.route("**/predict?*", rename)
+    choose(page, ("slice.png", slice_png))
+    expect(page.locator("#predicted")).to_contain_text("of the lower lobe")
+    assert page.evaluate(OVERFLOW) <= 0
+    assert page.evaluate(CUT_OFF) == []

@@ -109,3 +109,14 @@ def test_runs_out_of_reach_are_not_called_none(page: Page, reference_server: str
     page.unroute("**/training-runs?*")
     page.locator("#runs-state").get_by_role("button", name="Try again").click()
     expect(page.locator("#run-state")).to_contain_text("No run yet")
+
+
+def test_the_page_about_data_says_that_it_loads_while_the_model_is_silent(page: Page, reference_server: str) -> None:
+    def hold(route: Route) -> None:
+        if route.request.resource_type != "fetch":
+            route.continue_()
+
+    page.route("**/*", hold)
+    page.goto(f"{reference_server}/data")
+    for part in ("overview", "quarantine", "images"):
+        expect(page.locator(f"#{part}-state .state-loading")).to_be_visible()

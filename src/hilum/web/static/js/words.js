@@ -75,7 +75,7 @@ function reviewNote(codes) {
 
 /** A server's words as a sentence. */
 export function sentence(text) {
-  const first = capital(text);
+  const first = capital(text.replaceAll("`", "")); // which mark code, and this is no code to its reader
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 

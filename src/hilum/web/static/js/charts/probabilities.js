@@ -2,6 +2,16 @@
 import { asProbability } from "../words.js";
 import { colour, isCalm, plot } from "./plot.js";
 
+const GAP = 12;
+
+/** `words` as far as there is room for them; the table of the answer has them whole. */
+function fitting(ctx, words, room) {
+  if (ctx.measureText(words).width <= room) return words;
+  let letters = words.length;
+  while (letters > 1 && ctx.measureText(`${words.slice(0, letters)}…`).width > room) letters -= 1;
+  return `${words.slice(0, letters).trimEnd()}…`;
+}
+
 const captions = {
   id: "captions",
   afterDatasetsDraw(drawn) {
@@ -11,12 +21,14 @@ const captions = {
     ctx.textBaseline = "alphabetic";
     drawn.getDatasetMeta(0).data.forEach((bar, index) => {
       const baseline = bar.y - bar.height / 2 - 6;
-      ctx.font = `14px ${colour("--sans")}`;
-      ctx.textAlign = "left";
-      ctx.fillText(data.labels[index], chartArea.left, baseline);
+      const share = asProbability(data.datasets[0].data[index]);
       ctx.font = `600 14px ${colour("--sans")}`;
       ctx.textAlign = "right";
-      ctx.fillText(asProbability(data.datasets[0].data[index]), chartArea.right, baseline);
+      ctx.fillText(share, chartArea.right, baseline);
+      const room = chartArea.width - ctx.measureText(share).width - GAP;
+      ctx.font = `14px ${colour("--sans")}`;
+      ctx.textAlign = "left";
+      ctx.fillText(fitting(ctx, data.labels[index], room), chartArea.left, baseline);
     });
     ctx.restore();
   },

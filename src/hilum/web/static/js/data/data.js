@@ -30,12 +30,15 @@ async function overview() {
   }
 }
 
-const ofModel = await modelClasses();
+const ofModel = modelClasses();
 
 async function show() {
-  const classes = [...new Set([...(await overview()), ...ofModel])].sort();
+  const images = showGallery();
+  if (!element("quarantine-list").children.length) showLoading(element("quarantine-state"), "Looking into the quarantine…");
+  const [stored, named] = await Promise.all([overview(), ofModel]);
+  const classes = [...new Set([...stored, ...named])].sort();
   offerLabels(classes);
-  await Promise.all([showQuarantine(classes), showGallery()]);
+  await Promise.all([showQuarantine(classes), images]);
 }
 
 onUploadEnd(show);
