@@ -10,7 +10,7 @@ import pytest
 from web_serving import BOUNDARY, END, part
 
 import raster_files as img
-from hilum.web.addresses import check_port_is_free
+from hilum.web.addresses import free_address
 from server_process import running_server
 
 
@@ -23,7 +23,7 @@ def test_nobody_serves_on_where_the_main_process_was_killed(tiny_bundle: Path, t
         server.process.wait(20)
         _, alive = psutil.wait_procs(family, timeout=40)
         assert alive == []
-        check_port_is_free("127.0.0.1", server.port)
+        free_address("127.0.0.1", server.port)
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are found in /proc")

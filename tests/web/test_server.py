@@ -23,7 +23,7 @@ from hilum.services.keys import Role, create_key, revoke_key
 from hilum.services.state import StatePlaces, can_let_in_anyone, prepare
 from hilum.settings import Settings
 from hilum.storage.schema import downgrade
-from hilum.web.addresses import check_port_is_free, is_loopback, room_for_connections
+from hilum.web.addresses import free_address, is_loopback, room_for_connections
 from hilum.web.server import keys_are_required, serve, state_places
 from server_process import running_server
 
@@ -136,8 +136,18 @@ def test_refuses_a_folder_without_a_bundle(tmp_path: Path) -> None:
 
 def test_refuses_a_port_that_another_process_listens_on() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(SettingsRefused, match="HILUM_PORT"):
-        check_port_is_free("127.0.0.1", other.getsockname()[1])
-    check_port_is_free("127.0.0.1", 0)
+        free_address("127.0.0.1", other.getsockname()[1])
+    assert free_address("127.0.0.1", 0) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(("host", "address"), [("localhost", "127.0.0.1"), ("[::1]", "::1"), ("0.0.0.0", "0.0.0.0")])
+def test_a_host_is_listened_on_by_its_number(host: str, address: str) -> None:
+    assert free_address(host, 0) == address
+
+
+def test_serves_on_a_host_that_is_a_name(tiny_bundle: Path, tmp_path: Path) -> None:
+    with running_server(tiny_bundle, tmp_path / "log", {"HILUM_HOST": "localhost"}) as running:
+        assert running.get("/health/live")[0] == 200
 
 
 def test_serving_loads_no_training_library() -> None:

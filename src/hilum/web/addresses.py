@@ -21,8 +21,10 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def check_port_is_free(host: str, port: int) -> None:
-    """Refuses a port that another process listens on: Granian would share it, and each answer half of the requests.
+def free_address(host: str, port: int) -> str:
+    """The numeric address of `host`, which Granian asks for, where the port is free on it.
+
+    A port that another process listens on is refused: Granian would share it, and each answer half of the requests.
 
     Raises:
         SettingsRefused: the port is taken, or the address is none of this machine's.
@@ -33,6 +35,7 @@ def check_port_is_free(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
+            return str(probe.getsockname()[0])
         except OSError as error:
             reason = error.strerror or str(error)
             raise SettingsRefused(

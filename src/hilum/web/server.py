@@ -19,7 +19,7 @@ from hilum.errors import BundleInvalid, SettingsRefused
 from hilum.logs import configure, log_config
 from hilum.services.reference import reference_bundle
 from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare, prepare_new
-from hilum.web.addresses import check_port_is_free, is_loopback, room_for_connections
+from hilum.web.addresses import free_address, is_loopback, room_for_connections
 from hilum.web.memory import give_large_blocks_back, leave_out_of_collections
 from hilum.web.processes import counting_together, does_the_chores, end_when_told, end_with_parent, keep_counts
 
@@ -56,7 +56,7 @@ def serve(settings: Settings) -> None:
         StorageInvalid: the state cannot be used, or PostgreSQL must be migrated first.
     """
     is_closed = keys_are_required(settings)
-    check_port_is_free(settings.host, settings.port)
+    address = free_address(settings.host, settings.port)
     directory = settings.model or reference_bundle()
     if not (directory / "manifest.json").is_file():
         raise BundleInvalid(f"there is no model bundle in {str(directory)!r}: HILUM_MODEL must name one's folder")
@@ -68,7 +68,7 @@ def serve(settings: Settings) -> None:
         prepare_state(state_places(settings), needs_key=is_closed, log_level=settings.log_level)
     server = Granian(
         "hilum.web.server:build_app",
-        address=settings.host.strip("[]"),
+        address=address,
         port=settings.port,
         interface=Interfaces.ASGI,
         workers=settings.processes,
