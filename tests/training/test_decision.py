@@ -61,4 +61,5 @@ def test_the_prediction_set_holds_the_true_class_as_often_as_promised() -> None:
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     labels = np.array([rng.choice(4, p=row) for row in probabilities])
     decision = decide(logits, labels)
-    assert (probabilities[np.arange(3000), labels] >= decision.set_above).mean() >= 0.975
+    held = (probabilities[np.arange(3000), labels] >= decision.set_above).mean()
+    assert held == pytest.approx(0.98, abs=0.005), "and not much more often: a set of all classes says nothing"
