@@ -255,6 +255,14 @@ def test_a_run_or_batch_that_is_not_there_is_wrong_usage(command: str) -> None:
     assert hilum(*command.split(), "0b9f5f0e-6d0c-4d8e-9d53-0c6f9a5f7f55").exit_code == 2
 
 
+def test_an_import_names_a_class_that_a_split_lacks(slices: Path) -> None:
+    assert "misspelt" not in hilum("dataset", "import", slices).stdout
+    (slices / "test" / "malignant").rename(slices / "test" / "malignnat")
+    told = hilum("dataset", "import", slices).stdout
+    assert "malignnat has no image in train: is a folder's name misspelt?" in told
+    assert "malignant has no image in test" in told
+
+
 def test_a_zip_that_was_changed_is_read_anew(slices: Path, tmp_path: Path) -> None:
     for count in (4, 5):
         archive = shutil.make_archive(str(tmp_path / "upload"), "zip", slices)

@@ -238,6 +238,9 @@ def print_dataset(manifest: DatasetManifest) -> None:
     for split, counts in manifest.class_counts().items():
         table.add_row(split or "(none)", *(str(counts[name]) for name in manifest.class_names))
     console.print(table)
+    for name in manifest.class_names:
+        if missing := [split for split, counts in manifest.class_counts().items() if not counts[name]]:
+            console.print(f"[yellow]{escape(name)} has no image in {', '.join(missing)}: is a folder's name misspelt?")
     distinct = len({record.sha256 for record in manifest.records})
     groups = len({record.group for record in manifest.records})
     console.print(
