@@ -211,6 +211,34 @@ def test_intervals_cover_the_truth_about_95_times_in_100() -> None:
     assert 0.90 <= hits["auroc"] / trials <= 0.99
 
 
+def test_all_right_says_how_few_they_were() -> None:
+    labels = np.arange(31) % 2
+    result = evaluate(np.eye(2)[labels] * 0.8 + 0.1, labels, ("normal", "cancer"), cancer_class_names=("cancer",))
+
+    assert result.cancer is not None
+    for figure in (result.accuracy, result.macro_f1, result.cancer.sensitivity, result.per_class[0].recall):
+        assert (figure.value, figure.high) == (1.0, 1.0)
+        assert figure.low == pytest.approx(figure.n / (figure.n + 1.959964**2))  # Wilson's, of as many
+    assert result.accuracy.n == 31
+    assert result.expected_calibration_error.high == pytest.approx(0.1)
+
+
+def test_all_right_rests_on_groups_where_images_repeat() -> None:
+    labels = np.tile([0, 1], 50)
+    result = evaluate(np.eye(2)[labels], labels, ("normal", "cancer"), groups=[number // 20 for number in range(100)])
+
+    assert result.accuracy.n == 100
+    assert result.accuracy.low == pytest.approx(5 / (5 + 1.959964**2))
+
+
+def test_all_wrong_is_not_never_right() -> None:
+    labels = np.zeros(10, int)
+    recall = evaluate(np.eye(2)[1 - labels], labels, ("normal", "cancer")).per_class[0].recall
+
+    assert (recall.value, recall.low) == (0.0, 0.0)
+    assert recall.high == pytest.approx(1.959964**2 / (10 + 1.959964**2))
+
+
 def test_groups_widen_intervals_where_images_repeat() -> None:
     probabilities, labels = draw_case(3, n=60)
     tenfold, groups = np.repeat(probabilities, 10, axis=0), np.repeat(np.arange(60), 10)

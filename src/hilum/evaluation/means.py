@@ -16,7 +16,8 @@ _Z = 1.959964
 def mean_figure(values: ArrayLike, *, n_bootstrap: int = 2000, seed: int = 0) -> Figure:
     """The mean with its percentile bootstrap interval (Efron 1979).
 
-    Of right and wrong answers it is the accuracy, with the interval that `evaluate` gives.
+    Of right and wrong answers it is the accuracy, with the interval that `evaluate` gives, which is Wilson's where all
+    are right.
 
     Args:
         values: (N,) one value an image; without any the figure is undefined.
@@ -26,6 +27,8 @@ def mean_figure(values: ArrayLike, *, n_bootstrap: int = 2000, seed: int = 0) ->
     numbers = np.asarray(values, np.float64)
     if not numbers.size:
         return Figure(None, None, None, 0)
+    if (numbers == 1).all():
+        return share_figure(numbers.size, numbers.size)
     drawn = np.random.default_rng(seed).integers(0, numbers.size, (n_bootstrap, numbers.size))
     low, high = np.percentile(numbers[drawn].mean(axis=1), (2.5, 97.5))
     return Figure(float(numbers.mean()), float(low), float(high), numbers.size)
@@ -38,4 +41,6 @@ def share_figure(count: int, n: int) -> Figure:
     share, spread = count / n, _Z**2 / n
     middle = (share + spread / 2) / (1 + spread)
     half = _Z / (1 + spread) * sqrt(share * (1 - share) / n + spread / (4 * n))
-    return Figure(share, max(0.0, middle - half), min(1.0, middle + half), n)
+    low = middle - half if count else 0.0
+    high = middle + half if count < n else 1.0
+    return Figure(share, low, high, n)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hilum.evaluation.means import share_figure
 from hilum.evaluation.measures import N_BINS, Case, Floats, confusion, measure, reliability, roc_points
 from hilum.evaluation.results import CancerFigures, ClassFigures, Evaluation, Figure, ReliabilityBin
 
@@ -26,6 +28,8 @@ def evaluate(
     groups: Sequence[Hashable] | None = None,
 ) -> Evaluation:
     """Measures a classifier, each figure with a 95 % percentile bootstrap interval (Efron 1979).
+
+    Where all images, or groups, are right or all wrong, that interval has no width; Wilson's of as many is given.
 
     Args:
         probabilities: (N, C) float, rows sum to 1.
@@ -48,9 +52,8 @@ def evaluate(
     estimates = measure(case, everything)
     rng = np.random.default_rng(seed)
     replicates = [measure(case, weights) for weights in resamples(rng, group_of, n_bootstrap)]
-    figures = _Figures(
-        estimates, {k: np.concatenate([r[k] for r in replicates]) for k in estimates} if replicates else {}
-    )
+    drawn = {name: np.concatenate([one[name] for one in replicates]) for name in estimates} if replicates else {}
+    figures = _Figures(estimates, drawn, n_groups=int(group_of.max()) + 1)
     matrix = confusion(case, everything)[0].astype(int)
     return Evaluation(
         n=n,
@@ -84,12 +87,19 @@ _OVERALL = (
 )
 
 
+_NO_SHARES = frozenset(
+    {"auroc", "macro_auroc", "cancer_auroc", "expected_calibration_error", "brier_score", "log_loss"}
+)
+"""Measures that are no share of images, nor a mean of such shares."""
+
+
 class _Figures:
     """Looks up an estimate and its interval by name."""
 
-    def __init__(self, estimates: dict[str, Floats], replicates: dict[str, Floats]) -> None:
+    def __init__(self, estimates: dict[str, Floats], replicates: dict[str, Floats], n_groups: int) -> None:
         self._estimates = estimates
         self._replicates = replicates
+        self._n_groups = n_groups
 
     def get(self, name: str, n: int, class_index: int | None = None) -> Figure:
         at = (slice(None),) if class_index is None else (slice(None), class_index)
@@ -101,7 +111,14 @@ class _Figures:
         if not drawn.size:
             return Figure(value, None, None, n)
         low, high = (float(bound) for bound in np.percentile(drawn, _INTERVAL))
+        if low == high == value and value in {0.0, 1.0} and name not in _NO_SHARES and n:
+            return self._of_alike(value, n)
         return Figure(value, low, high, n)
+
+    def _of_alike(self, value: float, n: int) -> Figure:
+        """Of images that are all right, or all wrong: resampled they stay so, which says nothing of the next one."""
+        alike = min(n, self._n_groups)
+        return replace(share_figure(round(value * alike), alike), n=n)
 
 
 def _case(
