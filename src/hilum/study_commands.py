@@ -101,10 +101,9 @@ def _write_study_report(
 
 
 def _row(series: SeriesAnswer) -> dict[str, Any]:
+    """As the API says it: for review, since no model is calibrated on series."""
     row = asdict(series)
-    return row | {
-        "aggregate": row["aggregate"] | {"decision": "review"}
-    }  # as the API says it: never calibrated on series
+    return row | {"aggregate": row["aggregate"] | {"decision": "review"}}
 
 
 def _reported(prediction: Prediction, reference: bytes | None) -> ReportedSlice:

@@ -15,6 +15,7 @@ const UNREACHABLE = {
   detail: "The connection failed before an answer came.",
   remedy: "Check that hilum is running, then try again.",
 };
+const MOST_TRIES = 8;
 const JSON_TYPE = { "Content-Type": "application/json" };
 
 async function request(address, options = {}) {
@@ -36,6 +37,19 @@ async function problemOf(response) {
     return await response.json();
   } catch {
     return { title: "The server refused", detail: `It answered with status ${response.status}.` };
+  }
+}
+
+/** What `attempt()` resolves to, tried again for as long as the server says that it has too much to do. */
+export async function patiently(attempt) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const seconds = error.problem?.retry_after;
+      if (!seconds || tries === MOST_TRIES) throw error;
+      await new Promise((resolve) => { setTimeout(resolve, Math.min(seconds, 10) * 1000); });
+    }
   }
 }
 

@@ -1,10 +1,8 @@
 // The slices given to the page, and the work on them: a few at once, in order. Knows no page.
-import { classify, classifyZip, prediction, Refusal } from "../api.js";
+import { classify, classifyZip, patiently, prediction, Refusal } from "../api.js";
 import { isDicom, isZip } from "../files.js";
 
 const AT_ONCE = 3;
-const MOST_TRIES = 8;
-const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
 
 /**
  * A queue of items `{key, name, file, state, answer, problem, isSynthetic, isDicom, answeredAt, confirmed}`;
@@ -98,29 +96,16 @@ export class Queue {
     this.#change(item, { state: "busy" });
     try {
       if (await isZip(item.file)) {
-        this.#unfold(item, await this.#patiently(() => classifyZip(item.file, item.name, signal)));
+        this.#unfold(item, await patiently(() => classifyZip(item.file, item.name, signal)));
         return;
       }
-      const answer = await this.#patiently(() => classify(item.file, item.name, signal));
+      const answer = await patiently(() => classify(item.file, item.name, signal));
       if (signal.aborted) return;
       this.#change(item, { state: "answered", answer, answeredAt: new Date().toISOString(), isDicom: await isDicom(item.file) });
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof Refusal)) console.error(error);
       this.#refuse(item, error.problem ?? { title: "The answer could not be shown", detail: "Something failed in this page." });
-    }
-  }
-
-  /** Tries again for as long as the server says that it has too much to do. */
-  async #patiently(attempt) {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await attempt();
-      } catch (error) {
-        const seconds = error.problem?.retry_after;
-        if (!seconds || tries === MOST_TRIES) throw error;
-        await pause(Math.min(seconds, 10));
-      }
     }
   }
 

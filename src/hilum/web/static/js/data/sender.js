@@ -1,11 +1,9 @@
 // Sends labelled files a few at a time, so that a report grows while they go. Knows the upload's address, no page.
-import { Refusal, sendForm } from "../api.js";
+import { patiently, Refusal, sendForm } from "../api.js";
 import { isZip } from "../files.js";
 
 const AT_ONCE = 20;
 const MOST_BYTES = 40_000_000;
-const MOST_TRIES = 8;
-const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
 
 /** Whether a file is a zip, or null where it cannot be read any more, which `refused` is told. */
 async function isPacked(file, refused) {
@@ -41,18 +39,6 @@ function formOf(files, said) {
   for (const [name, value] of Object.entries(said)) if (value) form.append(name, value);
   for (const file of files) form.append("files", file, file.name);
   return form;
-}
-
-async function patiently(attempt) {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      const seconds = error.problem?.retry_after;
-      if (!seconds || tries === MOST_TRIES) throw error;
-      await pause(Math.min(seconds, 10));
-    }
-  }
 }
 
 /**
