@@ -85,6 +85,15 @@ def test_a_double_click_turns_one_page(page: Page) -> None:
     expect(page.locator("#page-number")).to_have_text("1 to 50")
 
 
+def test_two_quick_clicks_on_newer_turn_two_pages(page: Page) -> None:
+    for shown in ("51 to 100", "101 to 150"):
+        page.get_by_role("button", name="Older").click()
+        expect(page.locator("#page-number")).to_have_text(shown)
+    page.locator("#newer").evaluate("(button) => { button.click(); button.click(); button.click(); }")
+    expect(page.locator("#page-number")).to_have_text("1 to 50")
+    expect(page.get_by_role("button", name="Newer")).to_be_disabled()
+
+
 def test_going_back_leads_to_the_page_that_was_left(page: Page) -> None:
     page.get_by_role("button", name="Older").click()
     expect(page.locator("#page-number")).to_have_text("51 to 100")

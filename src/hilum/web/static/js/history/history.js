@@ -85,7 +85,8 @@ function startOver() {
 }
 
 async function turnPage(cursor) {
-  if (element("history-table").hasAttribute("aria-busy")) return; // the next page is known once this one is here
+  const isBusy = element("history-table").hasAttribute("aria-busy");
+  if (cursor === null ? cursors.length === 1 : isBusy) return; // an older page is known once this one is here
   if (cursor === null) cursors.pop();
   else cursors.push(cursor);
   remember();
