@@ -17,6 +17,7 @@ from hilum.web.count_folder import count_folder, hold, remove_left_behind
 
 SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 """Prometheus' client reads it when it is imported: a folder where each process keeps its numbers for the others."""
+_TO_END = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 @contextmanager
@@ -45,13 +46,30 @@ def keep_counts() -> None:
 
 
 def end_when_told() -> None:
-    """Has SIGTERM and SIGINT end a process that does not serve yet; it begins with its parent's handlers, as a fork.
-
-    The server's own take their place once it serves.
-    """
+    """Has SIGTERM and SIGINT end this process, which does not serve yet; the server's own handlers come later."""
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _TO_END:
             signal.signal(number, signal.SIG_DFL)
+
+
+def have_forks_end_when_told() -> None:
+    """Has each process that this one forks end when told from its first moment.
+
+    A fork begins with its parent's handlers, which would note the signal for a parent that is not there. So signals
+    wait while a process is forked, and reach it once it has handlers of its own.
+    """
+    if not hasattr(os, "register_at_fork"):
+        return
+
+    def begin() -> None:
+        end_when_told()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_END)
+
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _TO_END),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_END),
+        after_in_child=begin,
+    )
 
 
 def does_the_chores() -> bool:

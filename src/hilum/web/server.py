@@ -21,7 +21,14 @@ from hilum.services.reference import reference_bundle
 from hilum.services.state import StatePlaces, can_let_in_anyone, is_prepared, prepare, prepare_new
 from hilum.web.addresses import free_address, is_loopback, room_for_connections
 from hilum.web.memory import give_large_blocks_back, leave_out_of_collections
-from hilum.web.processes import counting_together, does_the_chores, end_when_told, end_with_parent, keep_counts
+from hilum.web.processes import (
+    counting_together,
+    does_the_chores,
+    end_when_told,
+    end_with_parent,
+    have_forks_end_when_told,
+    keep_counts,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +90,7 @@ def serve(settings: Settings) -> None:
         log_dictconfig=log_config(settings.log_level),
         log_level=LogLevels.warning,
     )
+    have_forks_end_when_told()
     with counting_together(settings.processes):
         server.serve(
             target_loader=partial(build_app, settings.model_copy(update={"model": directory})), wrap_loader=False
@@ -133,7 +141,7 @@ def promotion_policy(settings: Settings) -> Policy:
 
 def build_app(settings: Settings) -> FastAPI:
     """Makes the application in the worker process; the serving libraries are loaded there only."""
-    end_when_told()  # first of all: what is loaded now takes seconds
+    end_when_told()  # where processes are spawned; what is loaded now takes seconds
     keep_counts()
     import cv2
 
