@@ -16,6 +16,7 @@ PAGES = (
     "/performance",
     "/docs",
     "/problems/not-a-chest-ct",
+    "/nope",
 )
 SCREENS = [("light", 1280), ("dark", 360)]
 

@@ -117,6 +117,14 @@ def test_an_unknown_address_tells_strangers_nothing(guarded: Guarded) -> None:
     assert refused(client.get("/nope", headers=bearer(guarded.key()))) == (404, "not-found")
 
 
+def test_a_strangers_browser_is_shown_where_to_sign_in(guarded: Guarded) -> None:
+    page = guarded.serve().get("/models/none", headers={"accept": "text/html,*/*;q=0.8"})
+
+    assert (page.status_code, page.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    assert page.headers["www-authenticate"].startswith("Bearer")
+    assert 'href="/sign-in"' in page.text
+
+
 def test_an_app_with_a_route_that_declares_no_role_is_not_made(guarded: Guarded) -> None:
     app = guarded.serve().app
     check_table(app.routes)  # type: ignore[attr-defined]

@@ -35,7 +35,7 @@ from hilum.web.problems import problem_types, sent_errors
     ],
 )
 def test_every_error_is_a_problem_document(client: TestClient, method: str, path: str, status: int, code: str) -> None:
-    response = client.request(method, path, headers={"accept": "text/html"})
+    response = client.request(method, path, headers={"accept": "*/*"})
 
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
@@ -49,6 +49,65 @@ def test_every_error_is_a_problem_document(client: TestClient, method: str, path
     assert problem["title"]
     assert problem["detail"]
     assert len(response.content) < 4096
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/nope", 404, "Compare the address with"),
+        ("/models/none", 404, "registry"),
+        ("/problems/nope", 404, "There is no such problem type"),
+        ("/samples/x.png", 422, "number"),
+        ("/predict", 405, "answers to POST only"),
+    ],
+)
+def test_a_browser_reads_a_refusal_as_a_page(client: TestClient, path: str, status: int, says: str) -> None:
+    page = client.get(path, headers={"accept": BROWSER})
+
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert page.headers["vary"] == "Accept"
+    assert "script-src" not in page.headers["content-security-policy"]
+    assert "<style" not in page.text
+    assert says in page.text
+    assert page.headers["x-request-id"] in page.text
+    assert 'href="/"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_page"),
+    [
+        ("text/html", True),
+        ("application/json;q=0.9, text/html", True),
+        ("text/*, */*;q=0.1", True),
+        ("*/*", False),
+        ("", False),
+        ("application/problem+json, text/html", False),
+        ("application/json, text/html", False),
+        ("text/html;q=0.4, application/json;q=0.5", False),
+        ("text/html;q=0", False),
+        ("image/avif,image/webp,*/*;q=0.8", False),
+    ],
+)
+def test_who_does_not_prefer_a_page_gets_the_document(client: TestClient, accept: str, is_page: bool) -> None:
+    answer = client.get("/nope", headers={"accept": accept})
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html" if is_page else "application/problem+json")
+    assert answer.headers["vary"] == "Accept"
+
+
+def test_what_is_sent_is_answered_with_the_document(client: TestClient) -> None:
+    answer = client.post("/nope", headers={"accept": BROWSER})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_a_page_repeats_nothing_of_an_address_as_markup(client: TestClient) -> None:
+    page = client.get("/samples/<script>.png", headers={"accept": BROWSER})
+    assert page.status_code == 422
+    assert "<script>" not in page.text
 
 
 def test_a_refused_method_names_those_allowed(client: TestClient) -> None:

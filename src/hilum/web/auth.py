@@ -17,7 +17,7 @@ from hilum.services.keys import holds_key
 from hilum.web.access_table import PAGES, Need, need_of
 from hilum.web.cross_site import is_cross_site
 from hilum.web.negotiation import preferred
-from hilum.web.problems import problem_response
+from hilum.web.problems import answer_to
 from hilum.web.refusals import CrossSite, InternalError, KeyInQuery
 
 SESSION_COOKIE, SECURE_SESSION_COOKIE = "hilum-session", "__Host-hilum-session"
@@ -50,8 +50,7 @@ class AccessGuard:
             if isinstance(error, CredentialsMissing) and _is_page(scope, connection.headers):
                 await RedirectResponse(SIGN_IN, 303)(scope, receive, send)
                 return
-            scope["hilum.code"] = error.code
-            await problem_response(error, scope.get("hilum.request_id", ""))(scope, receive, send)
+            await answer_to(Request(scope), error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -7,11 +7,12 @@ import time
 from typing import cast
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hilum.services.identifiers import new_request_id
 from hilum.web.metrics import Instruments
-from hilum.web.problems import problem_response
+from hilum.web.problems import answer_to, problem_response
 from hilum.web.refusals import BadRequest, HostNotAllowed, InternalError, RequestRefused
 
 log = logging.getLogger("hilum.access")
@@ -112,7 +113,7 @@ class RequestRecorder:
             if has_begun:
                 raise
             error = InternalError("the server failed; its log says how, under this request's id")
-            await problem_response(error, request_id)(scope, receive, send_with_headers)
+            await answer_to(Request(scope), error)(scope, receive, send_with_headers)
         finally:
             self._record(scope, request_id, status, time.perf_counter() - started_at)
 

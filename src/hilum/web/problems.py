@@ -17,6 +17,7 @@ from hilum import errors
 from hilum.errors import HilumError
 from hilum.web import refusals
 from hilum.web.access_table import ACCESS
+from hilum.web.dashboard import is_navigation, problem_page
 from hilum.web.remedies import REMEDIES
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,18 @@ def problem_response(error: HilumError, request_id: str, headers: dict[str, str]
     return JSONResponse(problem_document(error, request_id), error.status, headers, MEDIA_TYPE)
 
 
+def answer_to(request: Request, error: HilumError, headers: dict[str, str] | None = None) -> Response:
+    """What `request` is told of `error`: a browser that asks for a page gets one, everyone else the document."""
+    request.scope["hilum.code"] = error.code
+    if request.method not in {"GET", "HEAD"}:
+        return problem_response(error, request_id_of(request), headers)
+    answer = problem_response(error, request_id_of(request), {**(headers or {}), "Vary": "Accept"})
+    if not is_navigation(request):
+        return answer
+    kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+    return problem_page(request, problem_document(error, request_id_of(request)), REMEDIES[error.code], kept)
+
+
 def _quota_headers(per_minute: float, wait_s: int) -> dict[str, str]:
     """The fields of draft-ietf-httpapi-ratelimit-headers-10: what a key may, and when there is something left of it."""
     return {
@@ -144,18 +157,15 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("hilum.request_id", ""))
 
 
-def _answer(request: Request, error: HilumError, headers: dict[str, str] | None = None) -> Response:
-    request.scope["hilum.code"] = error.code
-    return problem_response(error, request_id_of(request), headers)
-
-
 async def _on_hilum_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HilumError):
         raise error
     if error.code not in sent_errors():
         log.error("an error without a problem type reached the web", exc_info=error)
-        return _answer(request, refusals.InternalError("the server failed; its log says how, under this request's id"))
-    return _answer(request, error)
+        return answer_to(
+            request, refusals.InternalError("the server failed; its log says how, under this request's id")
+        )
+    return answer_to(request, error)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -171,7 +181,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         detail = "nothing answers at this address; see /docs"
     else:
         detail = HTTPStatus(error.status_code).phrase
-    return _answer(request, kind(detail), headers)
+    return answer_to(request, kind(detail), headers)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
@@ -179,4 +189,4 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
         raise error
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    return _answer(request, refusals.RequestInvalid(f"{printable(place, 64)}: {printable(first['msg'], 200)}"))
+    return answer_to(request, refusals.RequestInvalid(f"{printable(place, 64)}: {printable(first['msg'], 200)}"))

@@ -9,11 +9,11 @@ from fastapi.responses import HTMLResponse, Response
 
 from hilum.services.samples import SAMPLE_SEEDS, sample_png
 from hilum.web.auth import GuardedRoute
+from hilum.web.dashboard import shown, templates
 from hilum.web.negotiation import preferred
 from hilum.web.problems import problem_types
 from hilum.web.refusals import NotFound
 from hilum.web.routes.openapi import also_as, problems
-from hilum.web.routes.pages import shown, templates
 from hilum.web.schemas import ProblemTypeAnswer
 
 router = APIRouter(route_class=GuardedRoute)

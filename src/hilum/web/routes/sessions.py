@@ -16,10 +16,10 @@ from hilum.web.auth import (
     session_of,
 )
 from hilum.web.bodies import check_members
+from hilum.web.dashboard import templates
 from hilum.web.dependencies import ContextDep
 from hilum.web.refusals import RequestInvalid
 from hilum.web.routes.openapi import json_body, problems
-from hilum.web.routes.pages import templates
 from hilum.web.schemas import SignInRequest
 
 router = APIRouter(route_class=GuardedRoute)
