@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from nginx_proxy import Instance, Proxy, nginx, running_instance
 
+from hilum.web.upload_limits import UploadLimits
+
 pytestmark = pytest.mark.skipif(
     shutil.which("nginx") is None and "CI" not in os.environ, reason="nginx is not installed"
 )
@@ -84,7 +86,10 @@ def test_other_methods_are_refused_with_a_problem(method: str, proxy: Proxy, ins
     assert not instance.received
 
 
-@pytest.mark.parametrize(("path", "megabytes"), [("/predict", 26), ("/predict/batch", 257), ("/upload-data", 513)])
+@pytest.mark.parametrize(
+    ("path", "megabytes"),
+    [("/predict", 26), ("/predict/batch", 257), ("/predict/study", 257), ("/upload-data", 513), ("/batches", 2049)],
+)
 def test_a_body_over_the_limit_is_refused_before_it_is_read(
     path: str, megabytes: int, proxy: Proxy, instance: Instance
 ) -> None:
@@ -93,6 +98,21 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "body-too-large"
     assert not instance.received
+
+
+@pytest.mark.parametrize(
+    ("path", "taken"),
+    [
+        ("/predict", UploadLimits().body_bytes),
+        ("/predict/batch", UploadLimits().batch_bytes),
+        ("/predict/study", UploadLimits().study_bytes),
+        ("/upload-data", UploadLimits().dataset_bytes),
+        ("/batches", UploadLimits().scoring_bytes),
+    ],
+)
+def test_as_much_is_let_through_as_hilum_takes(path: str, taken: int, proxy: Proxy) -> None:
+    answer = proxy.exchange(f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {taken}\r\n\r\n".encode())
+    assert answer == b"", "it waits for the body"
 
 
 def test_a_header_of_a_megabyte_is_refused(proxy: Proxy, instance: Instance) -> None:
