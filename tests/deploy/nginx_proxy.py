@@ -23,12 +23,14 @@ class Instance:
         received: whole requests, as they came.
         status, body: of its answers.
         is_dying: it reads a request and closes, as a killed instance does.
+        is_streaming: it sends the body and keeps the answer open.
     """
 
     received: list[bytes] = field(default_factory=list)
     status: bytes = b"200 OK"
     body: bytes = b"{}"
     is_dying: bool = False
+    is_streaming: bool = False
     port: int = 0
 
 
@@ -41,6 +43,10 @@ class _Handler(socketserver.StreamRequestHandler):
             )
             instance.received.append(head + self.rfile.read(length))
             if instance.is_dying:
+                return
+            if instance.is_streaming:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + instance.body)
+                self.rfile.read()
                 return
             headers = b"Content-Type: application/json\r\nContent-Length: %d" % len(instance.body)
             self.wfile.write(b"HTTP/1.1 %s\r\n%s\r\n\r\n%s" % (instance.status, headers, instance.body))

@@ -121,6 +121,12 @@ def test_a_header_of_a_megabyte_is_refused(proxy: Proxy, instance: Instance) -> 
     assert not instance.received
 
 
+@pytest.mark.parametrize("path", ["/training-runs/1/events", "/batches/1/events"])
+def test_an_event_is_handed_on_as_it_comes(path: str, proxy: Proxy, instance: Instance) -> None:
+    instance.is_streaming, instance.body = True, b"event: run\n\n"
+    assert b"event: run" in proxy.exchange(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+
+
 def test_guessing_at_the_sign_in_is_slowed(proxy: Proxy, instance: Instance) -> None:
     answers = [proxy.ask("POST", "/sessions", b"{}") for _ in range(20)]
     statuses = [status for status, _, _ in answers]
