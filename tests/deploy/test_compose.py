@@ -13,6 +13,7 @@ import yaml
 
 from hilum.cli import main
 from hilum.settings import Settings
+from hilum.web.server import _DRAIN_S
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("serve", "worker", "migrate")
@@ -53,6 +54,13 @@ def test_our_services_are_given_settings_and_commands_there_are(name: str) -> No
     given = {variable for variable in SERVICES[name]["environment"] if variable.startswith("HILUM_")}
     assert given <= fields
     assert SERVICES[name].get("command", ["serve"])[0] in main.commands
+
+
+def test_what_answers_has_time_to_end_what_it_has_begun() -> None:
+    nginx = (ROOT / "deploy" / "nginx" / "nginx.conf").read_text()
+    assert f"worker_shutdown_timeout {_DRAIN_S}s;" in nginx
+    for name in ("nginx", "serve"):
+        assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > _DRAIN_S, name
 
 
 def test_images_are_pinned_and_passwords_have_no_default() -> None:

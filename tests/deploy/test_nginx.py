@@ -77,6 +77,15 @@ def test_an_instance_is_told_the_callers_address_by_nginx_alone(proxy: Proxy, in
     assert b"evil.example" not in sent
 
 
+@pytest.mark.parametrize(("said", "told"), [({}, "http"), ({"X-Forwarded-Proto": "https"}, "https")])
+def test_an_instance_is_told_that_tls_ends_before_nginx(
+    said: dict[str, str], told: str, proxy: Proxy, instance: Instance
+) -> None:
+    proxy.ask("GET", "/limits", headers=said)
+    (sent,) = instance.received
+    assert f"x-forwarded-proto: {told}\r\n".encode() in sent.lower()
+
+
 @pytest.mark.parametrize("method", ["TRACE", "PATCH", "BREW"])
 def test_other_methods_are_refused_with_a_problem(method: str, proxy: Proxy, instance: Instance) -> None:
     status, headers, body = proxy.ask(method, "/limits")
