@@ -270,12 +270,15 @@ def test_bytes_that_nothing_has_are_swept_once_they_are_old(datasets: Datasets, 
         image for image in datasets.page(ImageFilter(split="train", status="accepted"), limit=50) if image.id != kept.id
     )
     datasets.delete(str(in_snapshot.id))
-    orphan = open_blobs(folder_url(tmp_path / "blobs"), LABELLED).put(b"left by an upload that was killed")
+    labelled = open_blobs(folder_url(tmp_path / "blobs"), LABELLED)
+    orphan = labelled.put(b"left by an upload that was killed")
 
     assert datasets.sweep() == 0
-    assert datasets.sweep(datetime.now(UTC) + timedelta(hours=2)) == 2
-    left = {entry.digest for entry in open_blobs(folder_url(tmp_path / "blobs"), LABELLED).entries()}
-    assert not left & {orphan, gone.kept_sha256}
+    assert datasets.sweep(datetime.now(UTC) + timedelta(hours=2)) == 0  # set aside for a day
+    assert datasets.sweep(datetime.now(UTC) + timedelta(hours=25)) == 0
+    assert datasets.sweep(datetime.now(UTC) + timedelta(hours=27)) == 2
+    left = {entry.digest for entry in labelled.entries()}
+    assert not (left | {one.digest for one in labelled.aside()}) & {orphan, gone.kept_sha256}
     assert {kept.kept_sha256, in_snapshot.kept_sha256} <= left
     datasets.materialise(frozen.digest, tmp_path / "run")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,18 @@ def test_a_backup_holds_labelled_images_and_models_by_kind(database: Database, f
     backup.restore(database, elsewhere[0], tmp_path / "hilum.backup", also=[elsewhere[1]])
     assert [one.digest for one in elsewhere[0].entries()] == [digests[0]]
     assert {one.digest for one in elsewhere[1].entries()} == {digests[1], digests[2]}
+
+
+def test_a_backup_holds_what_is_set_aside_once(database: Database, folder: Blobs, tmp_path: Path) -> None:
+    digests = [folder.put(data) for data in (b"twice", b"aside", b"kept")]
+    for digest in digests[:2]:
+        folder.set_aside(digest, datetime.now(UTC))
+    folder.put(b"twice")
+    assert backup.backup(database, folder, tmp_path / "hilum.backup").images == 3
+    elsewhere = open_blobs(folder_url(tmp_path / "new"), "slices")
+
+    backup.restore(database, elsewhere, tmp_path / "hilum.backup")
+    assert {entry.digest for entry in elsewhere.entries()} == set(digests)
 
 
 def test_restoring_over_labelled_images_needs_force(

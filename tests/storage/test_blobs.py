@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pytest
 
 from hilum.errors import BlobCorrupt, BlobMissing, BlobStoreUnavailable, BlobStoreUnsupported
 from hilum.storage.blobs import Blobs, folder_url, open_blobs
+
+SOME_DAY = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
 def test_bytes_come_back_under_their_hash(blobs: Blobs) -> None:
@@ -38,6 +41,39 @@ def test_what_is_not_there_is_missing_and_can_be_deleted(blobs: Blobs) -> None:
     with pytest.raises(BlobMissing):
         blobs.get(digest)
     assert list(blobs.entries()) == []
+
+
+def test_bytes_set_aside_are_found_until_they_are_deleted_and_are_their_own(blobs: Blobs) -> None:
+    digest, other = blobs.put(b"slice"), blobs.put(b"other")
+    blobs.set_aside(digest, SOME_DAY)
+    (first,) = blobs.aside()
+    assert ([entry.digest for entry in blobs.entries()], blobs.get(digest)) == ([other], b"slice")
+    assert (first.digest, first.since) == (digest, SOME_DAY)
+
+    blobs.put(b"slice")
+    blobs.set_aside(digest, SOME_DAY)
+    blobs.delete_aside(first)
+    blobs.delete_aside(first)
+    blobs.bring_back(first)  # it is gone
+    (second,) = blobs.aside()
+    assert blobs.get(digest) == b"slice"
+    blobs.bring_back(second)
+
+    assert (list(blobs.aside()), {entry.digest for entry in blobs.entries()}) == ([], {digest, other})
+    assert blobs.get(digest) == b"slice"
+    blobs.set_aside("0" * 64, SOME_DAY)  # it never was
+    assert list(blobs.aside()) == []
+
+
+def test_only_bytes_of_their_kind_are_aside(tmp_path: Path) -> None:
+    url = folder_url(tmp_path)
+    digests = [open_blobs(url, kind).put(kind.encode()) for kind in ("slices", "labelled")]
+    for kind, digest in zip(("slices", "labelled"), digests, strict=True):
+        open_blobs(url, kind).set_aside(digest, SOME_DAY)
+    (tmp_path / "aside" / "slices" / "notes.txt").write_text("left by hand")
+    assert [one.digest for one in open_blobs(url, "slices").aside()] == digests[:1]
+    with pytest.raises(BlobMissing):
+        open_blobs(url, "slices").get(digests[1])
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 63 + "/"])

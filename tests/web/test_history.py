@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 from web_serving import open_history, serving, tiny_service
 
 from hilum.imaging.phantoms import draw_phantom
-from hilum.services import history_writer
+from hilum.services import history_writer, retention
 from hilum.services.history import History
 from hilum.storage import predictions
 from hilum.storage.blobs import folder_url, open_blobs
@@ -292,6 +292,7 @@ def test_old_predictions_and_their_images_are_deleted(
         assert len(client.get("/predictions").json()["predictions"]) == 2
         assert history.delete_old(later + timedelta(days=2)) == 2
         assert client.get("/predictions").json()["predictions"] == []
+        assert history.delete_old(later + timedelta(days=2, hours=2)) == 0  # images go once they were aside for an hour
     assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
 
 
@@ -300,6 +301,18 @@ def test_a_fresh_image_without_a_row_is_not_swept(kept: History, tmp_path: Path)
     digest = blobs.put(b"about to get its row")
     kept.delete_old()
     assert blobs.get(digest) == b"about to get its row"
+
+
+def test_a_prediction_whose_row_would_come_too_late_for_its_image_is_not_acknowledged(
+    client: TestClient, pictures: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(retention, "STAYS", timedelta(seconds=-1))
+        answer = ask(client, pictures[0])
+
+    assert answer["stored"] is False
+    assert "history-unavailable" in answer["warnings"]
+    assert client.get("/predictions").json()["predictions"] == []
 
 
 def test_predictions_go_on_without_the_database_and_history_heals(

@@ -207,7 +207,8 @@ def test_what_stays_in_quarantine_loses_its_picture(
     later = datetime.now(UTC) + timedelta(days=30)
     assert datasets.forget_quarantined(31, later) == 0
     assert datasets.forget_quarantined(29, later) == 1
-    assert datasets.sweep(later) == 1
+    assert datasets.sweep(later) == 0
+    assert datasets.sweep(later + timedelta(days=2)) == 1
 
     assert client.get(f"/dataset/images/{waiting['image_id']}/thumbnail").status_code in {404, 409, 410}
     assert client.get(f"/dataset/images/{accepted['image_id']}/thumbnail").status_code == 200

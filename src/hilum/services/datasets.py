@@ -27,8 +27,9 @@ from hilum.services.feedback_pool import FeedbackPool
 from hilum.services.image_pool import FingerprintFile, ImagePool
 from hilum.services.image_reading import ImageReader, IncomingFile
 from hilum.services.intake import Intake, IntakeRules
-from hilum.services.labelled_sweep import forget_quarantined, sweep
+from hilum.services.labelled_sweep import STAYS, forget_quarantined, sweep
 from hilum.services.model import SlicePredictor
+from hilum.services.spare_blobs import require_prompt
 from hilum.services.state import LABELLED, StatePlaces
 from hilum.storage import dataset_snapshots, labelled_counts, labelled_images, upload_batches
 from hilum.storage.audit_chain import NewEvent
@@ -291,6 +292,7 @@ class Datasets:
             if self._is_audited:
                 details = {name: str(getattr(batch, name)) for name in ("accepted", "quarantined", "refused")}
                 append(connection, [NewEvent(audit.UPLOAD, actor, str(batch.id), details | {"source": source})])
+            require_prompt(intake.began, STAYS)
         return batch
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +19,13 @@ from hilum.errors import (
     StorageInvalid,
 )
 from hilum.services import audit_log as audit
+from hilum.services import retention
 from hilum.services.drift import RecentInput
 from hilum.services.history_writer import GroupWriter
 from hilum.services.image_keeper import ImageKeeper
 from hilum.services.provenance import Provenance
 from hilum.services.retention import Retention
+from hilum.services.spare_blobs import require_prompt
 from hilum.storage import feedback, predictions
 from hilum.storage.audit_chain import NewEvent
 from hilum.storage.audit_log import append
@@ -256,6 +259,7 @@ class History:
 
     def _commit(self, group: Sequence[NewPrediction]) -> Sequence[Kept]:
         """Keeps a group; images first, so that no row names one that is not there."""
+        began = time.monotonic()
         kept = [Kept(digest) for digest in self._images.put([new.pixel_file for new in group])]
         now = datetime.now(UTC)
         rows = [_row(new, image, now) for new, image in zip(group, kept, strict=True)]
@@ -268,6 +272,7 @@ class History:
                 predictions.add(connection, rows)
                 if self._is_audited:
                     append(connection, [NewEvent(audit.PREDICT, new.actor, new.id) for new in group])
+                require_prompt(began, retention.STAYS)
         except StorageInvalid:
             self._known_provenances.clear()  # the database may have been emptied or replaced
             raise

@@ -5,6 +5,7 @@ Knows the rules of docs/datasets.md; stores nothing. A copy of a test image neve
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -50,7 +51,12 @@ class IntakeRules:
 
 
 class Intake:
-    """Decides on the images of one batch, in the order they come."""
+    """Decides on the images of one batch, in the order they come.
+
+    Attributes:
+        candidates: what was decided.
+        began: the moment of `time.monotonic` before the first one came.
+    """
 
     def __init__(self, pool: ImagePool, prints: FingerprintFile, rules: IntakeRules) -> None:
         """Takes what is known.
@@ -68,6 +74,7 @@ class Intake:
         self._stored_groups = pool.groups("train") | self._test_groups
         self._of_entry: dict[uuid.UUID, Candidate] = {}
         self.candidates: list[Candidate] = []
+        self.began = time.monotonic()
 
     def take(self, file: IncomingFile, read: ReadImage) -> Candidate:
         """Decides on one image, as far as that is possible before the batch is whole."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from hilum.services.spare_blobs import SpareBlobs
 from hilum.storage import dataset_snapshots, labelled_images
 from hilum.storage.blobs import Blobs
 from hilum.storage.database import Database
 
-_YOUNG = timedelta(hours=1)
-"""Bytes younger than this may be about to get their row."""
+STAYS = timedelta(days=1)
+"""Bytes that nothing has stay aside for so long; an import gets its rows within half of it, or none."""
 
 
 def forget_quarantined(database: Database, days: int, now: datetime | None = None) -> int:
@@ -27,7 +29,7 @@ def forget_quarantined(database: Database, days: int, now: datetime | None = Non
 
 
 def sweep(database: Database, blobs: Blobs, now: datetime | None = None) -> int:
-    """Deletes bytes that neither an image nor a snapshot has, such as an upload leaves that was killed.
+    """Deletes bytes that neither an image nor a snapshot has, such as an upload leaves that was killed: aside first.
 
     Returns:
         How many were deleted.
@@ -35,13 +37,10 @@ def sweep(database: Database, blobs: Blobs, now: datetime | None = None) -> int:
     Raises:
         StorageInvalid: the database or the store does not answer.
     """
-    before = (now or datetime.now(UTC)) - _YOUNG
-    old = [entry.digest for entry in blobs.entries() if entry.changed_at < before]
-    if not old:
-        return 0
-    with database.reading() as connection:
-        used = labelled_images.blobs_in_use(connection, old) | dataset_snapshots.blobs_in_use(connection)
-    spare = [digest for digest in old if digest not in used]
-    for digest in spare:
-        blobs.delete(digest)
-    return len(spare)
+
+    def find_used(digests: Sequence[str]) -> set[str]:
+        with database.reading() as connection:
+            used = labelled_images.blobs_in_use(connection, digests)  # first: an image may be frozen, then deleted
+            return used | dataset_snapshots.blobs_in_use(connection) if len(used) < len(digests) else used
+
+    return SpareBlobs(blobs, find_used, stays=STAYS).sweep(now or datetime.now(UTC))

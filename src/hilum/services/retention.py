@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from hilum.errors import StorageInvalid
+from hilum.services.spare_blobs import SpareBlobs
 from hilum.storage import predictions
 from hilum.storage.blobs import Blobs
 from hilum.storage.database import Database
@@ -15,8 +17,8 @@ log = logging.getLogger(__name__)
 
 _EVERY_S = 3600.0
 _AT_ONCE = 500
-_YOUNG = timedelta(hours=1)
-"""An image younger than this may belong to a prediction that is just being stored, so it is not swept."""
+STAYS = timedelta(hours=1)
+"""An image that no prediction keeps stays aside for so long; a prediction gets its row well within it."""
 
 
 class Retention:
@@ -31,9 +33,9 @@ class Retention:
             days: after which predictions are deleted; 0: never.
         """
         self._database = database
-        self._blobs = blobs
         self._days = days
         self._closing = threading.Event()
+        self._spare = SpareBlobs(blobs, self._find_used, stays=STAYS, at_once=_AT_ONCE, is_closing=self._closing.is_set)
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -49,7 +51,7 @@ class Retention:
             self._thread.join()
 
     def delete_old(self, now: datetime | None = None) -> int:
-        """Deletes what is older than the retention, and images that no prediction keeps.
+        """Deletes what is older than the retention, and images that no prediction keeps: set aside first, gone later.
 
         Returns:
             How many predictions were deleted.
@@ -67,20 +69,12 @@ class Retention:
                 deleted += some
                 if some < _AT_ONCE:
                     break
-        self._sweep_images(now)
+        self._spare.sweep(now)
         return deleted
 
-    def _sweep_images(self, now: datetime) -> None:
-        old = [entry.digest for entry in self._blobs.entries() if now - entry.changed_at > _YOUNG]
-        for start in range(0, len(old), _AT_ONCE):
-            if self._closing.is_set():
-                return
-            some = old[start : start + _AT_ONCE]
-            with self._database.reading() as connection:
-                used = predictions.images_in_use(connection, some)
-            for digest in some:
-                if digest not in used:
-                    self._blobs.delete(digest)
+    def _find_used(self, digests: Sequence[str]) -> set[str]:
+        with self._database.reading() as connection:
+            return predictions.images_in_use(connection, digests)
 
     def _sweep_hourly(self) -> None:
         while True:

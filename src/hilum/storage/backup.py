@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
@@ -163,12 +164,13 @@ def _add_images(archive: tarfile.TarFile, blobs: Blobs, folder: str) -> int | No
     if blobs.folder is None:
         return None
     count = 0
-    for entry in blobs.entries():
+    aside = {one.digest for one in blobs.aside()}  # a row may name one of them by now
+    for digest in chain(aside, (entry.digest for entry in blobs.entries() if entry.digest not in aside)):
         try:
-            data = blobs.get(entry.digest)
+            data = blobs.get(digest)
         except BlobMissing:  # deleted meanwhile, with its row
             continue
-        _add_bytes(archive, folder + entry.digest, data)
+        _add_bytes(archive, folder + digest, data)
         count += 1
     return count
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
@@ -17,10 +19,15 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from hilum.errors import BlobCorrupt, BlobMissing, BlobStoreUnavailable, BlobStoreUnsupported, DiskFull
 from hilum.storage.fullness import is_about_room
 
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
 _SCHEMES = ("s3://", "gs://", "az://", "abfs://", "abfss://")
 _FOLDER = "file://"
 _TIMEOUT = timedelta(seconds=10)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_ASIDE = "aside"
+_ASIDE_NAME = re.compile(r"([0-9a-f]{64})-([0-9]{1,12})-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,21 @@ class BlobEntry:
     digest: str
     size: int
     changed_at: datetime
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A blob that waits to be deleted.
+
+    Attributes:
+        digest: sha256 of its bytes, by its name.
+        since: when it was set aside, to the second.
+        path: in the store, its own: a second one of these bytes has another.
+    """
+
+    digest: str
+    since: datetime
+    path: str
 
 
 class Blobs:
@@ -83,19 +105,16 @@ class Blobs:
             raise kind(f"the bytes could not be kept: {_reason(error)}") from error
 
     def get(self, digest: str) -> bytes:
-        """Finds bytes and checks that they are what was kept.
+        """Finds bytes, those set aside too, and checks that they are what was kept.
 
         Raises:
             BlobMissing: there are none.
             BlobCorrupt: they are not what was kept.
             BlobStoreUnavailable: the store does not answer.
         """
-        try:
-            data = obstore.get(self._store, self._path(digest)).bytes().to_bytes()
-        except FileNotFoundError as error:
-            raise BlobMissing(f"no bytes are kept under {digest}") from error
-        except (BaseError, OSError, ValueError) as error:
-            raise BlobStoreUnavailable(f"the kept bytes cannot be read: {_reason(error)}") from error
+        data = next((data for path in self._places(digest) if (data := self._read(path)) is not None), None)
+        if data is None:
+            raise BlobMissing(f"no bytes are kept under {digest}")
         if hashlib.sha256(data).hexdigest() != digest:
             raise BlobCorrupt(f"the bytes kept under {digest} are damaged; restore them from a backup")
         return data
@@ -106,12 +125,7 @@ class Blobs:
         Raises:
             BlobStoreUnavailable: the store does not answer.
         """
-        try:
-            obstore.delete(self._store, self._path(digest))
-        except FileNotFoundError:
-            return
-        except (BaseError, OSError, ValueError) as error:
-            raise BlobStoreUnavailable(f"the kept bytes cannot be deleted: {_reason(error)}") from error
+        self._delete(self._path(digest))
 
     def entries(self) -> Iterator[BlobEntry]:
         """Every blob of this kind, in no order.
@@ -119,14 +133,94 @@ class Blobs:
         Raises:
             BlobStoreUnavailable: the store does not answer.
         """
+        for found in self._list(self.kind):
+            digest = found["path"].rsplit("/", 1)[-1]
+            if _DIGEST.fullmatch(digest):
+                yield BlobEntry(digest, found["size"], found["last_modified"])
+
+    def set_aside(self, digest: str, since: datetime) -> None:
+        """Takes bytes out of `entries`; `get` still finds them until `delete_aside`. Put again, they are kept twice.
+
+        In a folder one step does it. In an object store they are there twice for a moment, never nowhere.
+
+        Raises:
+            BlobStoreUnavailable: the store does not answer.
+        """
+        name = f"{digest}-{since.timestamp():.0f}-{secrets.token_hex(8)}"
+        self._move(self._path(digest), f"{self._aside_folder(digest)}/{name}")
+
+    def aside(self) -> Iterator[SetAside]:
+        """Every blob that is set aside, in no order.
+
+        Raises:
+            BlobStoreUnavailable: the store does not answer.
+        """
+        for found in self._list(f"{_ASIDE}/{self.kind}"):
+            if named := _ASIDE_NAME.fullmatch(found["path"].rsplit("/", 1)[-1]):
+                yield SetAside(named[1], datetime.fromtimestamp(int(named[2]), UTC), found["path"])
+
+    def bring_back(self, one: SetAside) -> None:
+        """Puts bytes that are set aside among `entries` again.
+
+        Raises:
+            BlobStoreUnavailable: the store does not answer.
+        """
+        self._move(one.path, self._path(one.digest))
+
+    def delete_aside(self, one: SetAside) -> None:
+        """Deletes bytes that are set aside, not those that were put again meanwhile.
+
+        Raises:
+            BlobStoreUnavailable: the store does not answer.
+        """
+        self._delete(one.path)
+
+    def _places(self, digest: str) -> Iterator[str]:
+        """Where bytes may lie, each looked up when it is asked for: a sweep may set them aside, or bring them back."""
+        yield self._path(digest)
+        for found in self._list(self._aside_folder(digest)):
+            if found["path"].rsplit("/", 1)[-1].startswith(digest):
+                yield found["path"]
+        yield self._path(digest)
+
+    def _read(self, path: str) -> bytes | None:
         try:
-            for some in obstore.list(self._store, prefix=self.kind):
-                for found in some:
-                    digest = found["path"].rsplit("/", 1)[-1]
-                    if _DIGEST.fullmatch(digest):
-                        yield BlobEntry(digest, found["size"], found["last_modified"])
+            return obstore.get(self._store, path).bytes().to_bytes()
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError, ValueError) as error:
+            raise BlobStoreUnavailable(f"the kept bytes cannot be read: {_reason(error)}") from error
+
+    def _list(self, prefix: str) -> Iterator[ObjectMeta]:
+        try:
+            for some in obstore.list(self._store, prefix=prefix):
+                yield from some
         except (BaseError, OSError, ValueError) as error:
             raise BlobStoreUnavailable(f"the kept bytes cannot be listed: {_reason(error)}") from error
+
+    def _move(self, path: str, to: str) -> None:
+        """Moves bytes; where another was quicker, nothing happens."""
+        try:
+            if self.folder is not None:
+                obstore.rename(self._store, path, to)
+            else:
+                obstore.copy(self._store, path, to)
+                obstore.delete(self._store, path)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError, ValueError) as error:
+            raise BlobStoreUnavailable(f"the kept bytes cannot be moved: {_reason(error)}") from error
+
+    def _delete(self, path: str) -> None:
+        try:
+            obstore.delete(self._store, path)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError, ValueError) as error:
+            raise BlobStoreUnavailable(f"the kept bytes cannot be deleted: {_reason(error)}") from error
+
+    def _aside_folder(self, digest: str) -> str:
+        return f"{_ASIDE}/{self._path(digest).rpartition('/')[0]}"
 
     def _path(self, digest: str) -> str:
         if not _DIGEST.fullmatch(digest):
