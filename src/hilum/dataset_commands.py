@@ -116,7 +116,7 @@ def dataset_add(
       hilum dataset add path/to/archive.zip
       hilum dataset add slices/ --label adenocarcinoma --group patient-17
     """
-    from hilum.dataset.scan import usable_cores
+    from hilum.cores import usable_cores
     from hilum.services.datasets import open_datasets
     from hilum.services.model import load_model
     from hilum.services.reference import reference_bundle

@@ -16,7 +16,7 @@ _LOOK = """
 import json, os
 from hilum.worker.__main__ import step_back
 step_back()
-from hilum.dataset.scan import usable_cores
+from hilum.cores import usable_cores
 print(json.dumps([os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), usable_cores()]))
 """
 

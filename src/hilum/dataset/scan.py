@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.cores import usable_cores
 from hilum.dataset.appearance import APPEARANCE_NAMES, appearance_of
 from hilum.dataset.groups import fingerprint_of
 from hilum.dataset.layout import LabelledFile, read_layout
@@ -114,11 +114,6 @@ def scan_manifest(
         if progress:
             progress(done, len(files))
     return Scan(manifest, *_stacked(read))
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _in_order(work: Callable[[LabelledFile], T], files: Sequence[LabelledFile], workers: int | None) -> Iterator[T]:

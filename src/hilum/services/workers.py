@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from hilum.cores import usable_cores
 from hilum.errors import Overloaded
 
 Result = TypeVar("Result")
@@ -19,11 +20,6 @@ Result = TypeVar("Result")
 _NICER = 1
 _WEIGHT = 0.05
 """Of the last call in the usual time of one: about the last twenty count."""
-
-
-def usable_cores() -> int:
-    """Cores this process may run on, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Workers:

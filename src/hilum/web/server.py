@@ -145,12 +145,13 @@ def build_app(settings: Settings) -> FastAPI:
     keep_counts()
     import cv2
 
+    from hilum.cores import usable_cores
     from hilum.services.decoding import Decoders
     from hilum.services.drift_monitor import DriftMonitor
     from hilum.services.model import load_model
     from hilum.services.prediction import PredictionService
     from hilum.services.training_desk import open_automation
-    from hilum.services.workers import Workers, usable_cores
+    from hilum.services.workers import Workers
     from hilum.web.app import create_app
     from hilum.web.batch_parts import open_queued, open_scoring
     from hilum.web.metrics import forget_the_dead

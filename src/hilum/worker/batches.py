@@ -12,12 +12,12 @@ import sys
 import threading
 from contextlib import closing
 
+from hilum.cores import usable_cores
 from hilum.logs import configure
 from hilum.services.batch_scoring import ChunkScorer, ModelShelf
 from hilum.services.decoding import Decoders
 from hilum.services.registry import open_registry
 from hilum.services.state import SLICES, StatePlaces
-from hilum.services.workers import usable_cores
 from hilum.settings import Settings
 
 

@@ -10,11 +10,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.cores import usable_cores
 from hilum.dataset.alignment import CANDIDATES, Twin, best_twins
 from hilum.dataset.groups import grouped, links_within, near_copies
 from hilum.dataset.manifest import DatasetManifest, ImageRecord
 from hilum.dataset.neighbours import Pairs, nearest, nearest_few
-from hilum.dataset.scan import Scan, usable_cores
+from hilum.dataset.scan import Scan
 from hilum.dataset.series import NameSeries, name_series
 
 Progress = Callable[[str, float, str], None]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.dataset.scan import usable_cores
+from hilum.cores import usable_cores
 from hilum.imaging.body import Body
 from hilum.imaging.preprocess import preprocess
 from hilum.inference.predictor import Predictor
