@@ -10,12 +10,14 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from scripts.dockerfile import read_stages
 
 from hilum.cli import main
 from hilum.settings import Settings
 from hilum.web.server import _DRAIN_S
 
 ROOT = Path(__file__).resolve().parents[2]
+STAGES = read_stages((ROOT / "Dockerfile").read_text())
 OURS = ("serve", "worker", "migrate")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -46,6 +48,12 @@ def test_our_services_are_closed(name: str) -> None:
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
+
+
+def test_uploads_pass_through_a_disk_and_not_through_the_memory_that_is_limited() -> None:
+    serve = SERVICES["serve"]
+    assert "tmpfs" not in serve
+    assert {"/tmp", STAGES["serve"].last("VOLUME")} == set(serve["volumes"])
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -17,6 +17,7 @@ from hilum.cli import main
 from hilum.settings import Settings
 from hilum.web.metrics import Instruments
 from hilum.web.server import _DRAIN_S
+from hilum.web.upload_limits import UploadLimits
 
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAYS = ("local", "aws", "gcp", "azure")
@@ -141,6 +142,16 @@ def test_a_worker_trains_and_instances_leave_it_to_that(overlay: str) -> None:
     assert ":serve-" in pod(instances(overlay))["containers"][0]["image"]
     (settings,) = of_kind(overlay, "ConfigMap")
     assert settings["data"]["HILUM_WORKER"] == "false"
+
+
+def test_uploads_at_the_limits_do_not_have_a_pod_evicted() -> None:
+    spec = pod(instances("aws"))
+    sizes = {one["name"]: int(one["emptyDir"]["sizeLimit"].removesuffix("Gi")) * 2**30 for one in spec["volumes"]}
+    limits = UploadLimits()
+    assert sizes["tmp"] > limits.dataset_bytes + limits.scoring_bytes, "one of each may be under way"
+    (container,) = spec["containers"]
+    storage = int(container["resources"]["limits"]["ephemeral-storage"].removesuffix("Gi")) * 2**30
+    assert storage > sum(sizes.values())
 
 
 def test_a_pod_has_time_to_drain() -> None:
