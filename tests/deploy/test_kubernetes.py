@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ from hilum.web.upload_limits import UploadLimits
 
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAYS = ("local", "aws", "gcp", "azure")
-CUSTOM = {"ServiceMonitor", "PrometheusRule"}
+CUSTOM = {"ServiceMonitor", "PrometheusRule", "BackendConfig"}
 KUBERNETES = "1.34"
 
 pytestmark = pytest.mark.skipif(
@@ -152,6 +153,18 @@ def test_uploads_at_the_limits_do_not_have_a_pod_evicted() -> None:
     (container,) = spec["containers"]
     storage = int(container["resources"]["limits"]["ephemeral-storage"].removesuffix("Gi")) * 2**30
     assert storage > sum(sizes.values())
+
+
+def test_gke_is_told_its_ingress_in_the_way_it_heeds_and_to_wait_for_uploads() -> None:
+    (ingress,) = of_kind("gcp", "Ingress")
+    assert ingress["metadata"]["annotations"]["kubernetes.io/ingress.class"] == "gce-internal"
+    assert "ingressClassName" not in ingress["spec"], "GKE takes no action where only that is set"
+    (backend,) = of_kind("gcp", "BackendConfig")
+    (service,) = of_kind("gcp", "Service")
+    named = json.loads(service["metadata"]["annotations"]["cloud.google.com/backend-config"])
+    assert named == {"default": backend["metadata"]["name"]}
+    assert backend["spec"]["timeoutSec"] == 300
+    assert backend["spec"]["healthCheck"]["port"] == pod(instances("gcp"))["containers"][0]["ports"][0]["containerPort"]
 
 
 def test_a_pod_has_time_to_drain() -> None:
