@@ -167,11 +167,19 @@ def test_gke_is_told_its_ingress_in_the_way_it_heeds_and_to_wait_for_uploads() -
     assert backend["spec"]["healthCheck"]["port"] == pod(instances("gcp"))["containers"][0]["ports"][0]["containerPort"]
 
 
-def test_a_pod_has_time_to_drain() -> None:
-    deployment = instances("aws")
+@pytest.mark.parametrize(("overlay", "least_s"), [("aws", 20), ("gcp", 20), ("azure", 5)])
+def test_a_pod_has_time_to_drain(overlay: str, least_s: int) -> None:
+    deployment = instances(overlay)
     pause = int(pod(deployment)["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pause >= least_s, "a cloud's load balancer hears later than a Service that a pod goes"
     assert pod(deployment)["terminationGracePeriodSeconds"] > pause + _DRAIN_S
     assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+def test_the_ingress_of_azure_lets_through_what_hilum_takes() -> None:
+    (ingress,) = of_kind("azure", "Ingress")
+    size = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
+    assert int(size.removesuffix("g")) * 2**30 > UploadLimits().scoring_bytes
 
 
 def test_the_alert_rules_are_those_of_compose() -> None:
