@@ -11,6 +11,7 @@ import pytest
 
 from hilum.imaging.phantoms import draw_phantom
 from postgresql_server import PostgresqlServer, find_binaries, postgresql_server
+from s3_server import serving_s3
 from tiny_bundle import write_tiny_bundle
 
 
@@ -45,6 +46,13 @@ def postgresql() -> Iterator[PostgresqlServer]:
         pytest.skip("no PostgreSQL server is installed; on Debian and Ubuntu: apt-get install postgresql")
     with postgresql_server(binaries) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of a server that speaks S3."""
+    with serving_s3() as address:
+        yield address
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from hilum.storage.blobs import Blobs, folder_url, open_blobs
 from hilum.storage.database import Database
 from hilum.storage.schema import upgrade
+from s3_server import reach_s3
 
 
 @pytest.fixture
@@ -29,27 +29,10 @@ def database(empty_database: Database) -> Database:
     return empty_database
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """The address of a server that speaks S3."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
 def s3_blobs(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Blobs:
     """Blobs in a new bucket of a local S3 server, reached as an operator would say it."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": s3_server,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
+    reach_s3(s3_server, monkeypatch)
     bucket = f"bucket-{abs(hash(tmp_path))}"
     boto3.client("s3", endpoint_url=s3_server).create_bucket(Bucket=bucket)
     return open_blobs(f"s3://{bucket}/hospital", "slices")

@@ -375,7 +375,11 @@ def test_an_image_that_cannot_be_kept_is_said(tiny_bundle: Path, pictures: list[
         assert answer["stored"] is True
         assert "image-not-stored" in answer["warnings"]
         assert client.get(f"/predictions/{answer['id']}").json()["image_kept"] is False
-        assert client.get("/health").json()["status"] == "degraded"
+        health = client.get("/health").json()
+        assert health["status"] == "degraded"
+        (reason,) = health["degraded_reasons"]
+        assert reason.startswith("images of predictions are not stored: the bytes could not be kept")
+        assert client.get("/health/ready").status_code == 200
 
 
 def test_images_of_an_object_store_are_put_side_by_side(

@@ -118,6 +118,7 @@ class History:
 
     def start(self) -> None:
         """Starts to keep predictions and, where a retention is set, to delete old ones."""
+        self._images.start()
         self._writer.start()
         self._retention.start()
 
@@ -131,8 +132,13 @@ class History:
 
     @property
     def trouble(self) -> str | None:
-        """Why predictions or their images cannot be kept at present, in words; None where they can."""
-        return self._writer.trouble or self._images.trouble
+        """Why predictions cannot be kept at present, in words; None where they can."""
+        return self._writer.trouble
+
+    @property
+    def image_trouble(self) -> str | None:
+        """Why their images cannot be kept at present, in words; None where they can, or are not to be."""
+        return self._images.trouble
 
     async def keep(self, prediction: NewPrediction) -> Kept | None:
         """Waits until a prediction is on disk; None where that was not possible in time."""

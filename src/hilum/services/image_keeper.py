@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from hilum.errors import BlobCorrupt, BlobMissing, BlobStoreUnavailable, ImageNotKept
+from hilum.errors import BlobCorrupt, BlobMissing, BlobStoreUnavailable, ImageNotKept, StorageInvalid
 from hilum.storage.blobs import Blobs
 
 log = logging.getLogger(__name__)
 
 _REST_S = 5.0
 """After a failure nothing is put for so long."""
+
+_LOOK_S = 30.0
+"""While nothing is put the store is looked at so often."""
 
 _PUTS_AT_ONCE = 8
 
@@ -28,9 +32,20 @@ class ImageKeeper:
         self._puts = ThreadPoolExecutor(_PUTS_AT_ONCE, thread_name_prefix="hilum-image-put")
         self._rests_until = 0.0
         self._trouble: str | None = None
+        self._last_put = -_LOOK_S
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._look_again, name="hilum-image-look", daemon=True)
+
+    def start(self) -> None:
+        """Tries the store out and goes on looking at it, so that trouble shows before a prediction meets it."""
+        if self._keeps_images:
+            self._thread.start()
 
     def close(self) -> None:
         """Ends the threads."""
+        self._closing.set()
+        if self._thread.ident is not None:
+            self._thread.join(1)  # a store that hangs is not waited for
         self._puts.shutdown(wait=True)
 
     @property
@@ -63,10 +78,29 @@ class ImageKeeper:
         try:
             digest = self._blobs.put(file)
         except BlobStoreUnavailable as error:
-            if self._trouble is None:
-                log.error("images cannot be kept", extra={"reason": error.detail})  # noqa: TRY400 - it says it all
-            self._trouble = error.detail
+            self._note(error)
             self._rests_until = time.monotonic() + _REST_S
             return None
-        self._trouble = None
+        self._trouble, self._last_put = None, time.monotonic()
         return digest
+
+    def _look_again(self) -> None:
+        self._look(self._blobs.try_out)
+        while not self._closing.wait(_REST_S if self._trouble else _LOOK_S):
+            if self._trouble is not None:
+                self._look(self._blobs.try_out)
+            elif time.monotonic() - self._last_put > _LOOK_S:
+                self._look(self._blobs.require_there)  # a bucket that keeps versions would keep every trial
+
+    def _look(self, ask: Callable[[], None]) -> None:
+        try:
+            ask()
+        except StorageInvalid as error:
+            self._note(error)
+        else:
+            self._trouble, self._rests_until = None, 0.0
+
+    def _note(self, error: StorageInvalid) -> None:
+        if self._trouble is None:
+            log.error("images cannot be kept", extra={"reason": error.detail})
+        self._trouble = error.detail

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ _SCHEMES = ("s3://", "gs://", "az://", "abfs://", "abfss://")
 _FOLDER = "file://"
 _TIMEOUT = timedelta(seconds=10)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_ASIDE = "aside"
+_ASIDE, _TRIAL = "aside", "trial/bytes"
 _ASIDE_NAME = re.compile(r"([0-9a-f]{64})-([0-9]{1,12})-[0-9a-f]{16}")
 
 
@@ -98,8 +99,34 @@ class Blobs:
         path = self._path(digest)
         if self.folder is not None and _is_renewed(self.folder / path, data):
             return
+        self._put(path, data)
+
+    def try_out(self) -> None:
+        """Puts a few bytes that mean nothing, to learn whether others could be put.
+
+        Raises:
+            BlobStoreUnavailable: they could not be kept.
+            DiskFull: there is no room for them.
+        """
+        self._put(_TRIAL, b"hilum can write here\n")
+        with suppress(BlobStoreUnavailable):  # a store may let nobody delete
+            self._delete(_TRIAL)
+
+    def require_there(self) -> None:
+        """Returns where the store is there and can be listed; nothing is written.
+
+        Raises:
+            BlobStoreUnavailable: it is not, or does not answer.
+        """
+        if self.folder is not None and not self.folder.is_dir():
+            raise BlobStoreUnavailable("the folder for images is not there")
+        next(self._list(_TRIAL), None)
+
+    def _put(self, path: str, data: bytes) -> None:
         try:
             obstore.put(self._store, path, data, use_multipart=False)
+        except FileNotFoundError as error:
+            raise BlobStoreUnavailable("the bytes could not be kept: there is no such bucket or folder") from error
         except (BaseError, OSError, ValueError) as error:
             kind = DiskFull if is_about_room(error) else BlobStoreUnavailable
             raise kind(f"the bytes could not be kept: {_reason(error)}") from error

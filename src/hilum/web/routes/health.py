@@ -26,6 +26,8 @@ async def health(request: Request, context: ContextDep) -> HealthAnswer:
     reasons = service.degraded_reasons
     if context.history is not None and context.history.trouble is not None:
         reasons = (*reasons, f"predictions are not stored: {context.history.trouble}")
+    if context.history is not None and context.history.image_trouble is not None:
+        reasons = (*reasons, f"images of predictions are not stored: {context.history.image_trouble}")
     if context.access is not None and context.access.trouble is not None:
         reasons = (*reasons, f"keys cannot be read: {context.access.trouble}")
     if context.audit is not None and context.audit.trouble is not None:
