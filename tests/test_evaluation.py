@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -216,11 +217,67 @@ def test_all_right_says_how_few_they_were() -> None:
     result = evaluate(np.eye(2)[labels] * 0.8 + 0.1, labels, ("normal", "cancer"), cancer_class_names=("cancer",))
 
     assert result.cancer is not None
-    for figure in (result.accuracy, result.macro_f1, result.cancer.sensitivity, result.per_class[0].recall):
+    for figure in (result.accuracy, result.cancer.sensitivity, result.per_class[0].recall):
         assert (figure.value, figure.high) == (1.0, 1.0)
         assert figure.low == pytest.approx(figure.n / (figure.n + 1.959964**2))  # Wilson's, of as many
     assert result.accuracy.n == 31
-    assert result.expected_calibration_error.high == pytest.approx(0.1)
+    lows = [one.f1.low for one in result.per_class]
+    assert result.macro_f1.low == pytest.approx(np.mean(lows)), "a mean over classes rests on each class, not on all"
+    assert result.expected_calibration_error.low < 0.1 < result.expected_calibration_error.high  # type: ignore[operator]
+
+
+def test_perfect_order_says_how_few_pairs_it_was_seen_on() -> None:
+    labels = np.array([0] * 40 + [1] * 12)
+    scores = np.where(labels == 1, 0.9, 0.2)
+    found = evaluate(np.stack([1 - scores, scores], axis=1), labels, ("no", "cancer"), cancer_class_names=("cancer",))
+
+    assert found.cancer is not None
+    for figure in (found.cancer.auroc, found.per_class[0].auroc, found.macro_auroc):
+        assert (figure.value, figure.high, figure.n) == (1.0, 1.0, 52)
+        assert figure.low == pytest.approx(12 / (12 + 1.959964**2))
+    upside_down = evaluate(np.stack([scores, 1 - scores], axis=1), labels, ("no", "cancer")).per_class[1].auroc
+    assert (upside_down.value, upside_down.low) == (0.0, 0.0)
+    assert upside_down.high == pytest.approx(1.959964**2 / (12 + 1.959964**2))
+
+
+def test_perfect_order_of_few_patients_rests_on_patients() -> None:
+    labels = np.repeat([0, 1], 40)
+    groups = [number // 10 for number in range(80)]  # four patients on each side
+    found = evaluate(np.eye(2)[labels], labels, ("no", "yes"), groups=groups)
+    assert found.per_class[1].auroc.low == pytest.approx(4 / (4 + 1.959964**2))
+    assert found.per_class[1].recall.low == pytest.approx(4 / (4 + 1.959964**2))
+
+
+def test_the_interval_of_a_perfect_order_covers_the_worst_that_looks_perfect() -> None:
+    """Of all scores of one area these look perfect most often: a few positives lie below all else."""
+    rng, area, trials = np.random.default_rng(3), 0.97, 300
+    covered = perfect = 0
+    for trial in range(trials):
+        labels = np.arange(60) % 2
+        is_low = (labels == 1) & (rng.random(60) > area)
+        scores = np.where(labels == 1, np.where(is_low, 0.1, 0.9), 0.5) + rng.normal(0, 0.01, 60)
+        found = evaluate(np.stack([1 - scores, scores], 1), labels, ("a", "b"), n_bootstrap=60, seed=trial)
+        auroc = found.per_class[1].auroc
+        perfect += auroc.value == 1
+        covered += auroc.low <= area <= auroc.high  # type: ignore[operator]
+    assert perfect > 0.3 * trials, "each of these missed the truth when its interval had no width"
+    assert covered > 0.9 * trials
+
+
+@pytest.mark.parametrize("n", [8, 31, 200])
+def test_an_area_below_the_interval_seldom_looks_perfect(n: int) -> None:
+    labels = np.arange(2 * n) % 2
+    low = evaluate(np.eye(2)[labels], labels, ("a", "b"), n_bootstrap=5).per_class[1].auroc.low
+    assert low is not None
+    rng = np.random.default_rng(n)
+    apart = 2**0.5 * float(NormalDist().inv_cdf(low))  # of two unit normals whose area is the lower bound
+    looks = [(rng.normal(apart, 1, n).min() > rng.normal(0, 1, n).max()) for _ in range(2000)]
+    assert np.mean(looks) <= 0.05
+
+
+def test_what_was_never_predicted_has_no_interval() -> None:
+    found = evaluate([[0.9, 0.1], [0.8, 0.2]], [0, 1], ("a", "b")).per_class[1].precision
+    assert (found.value, found.low, found.high, found.n) == (0.0, None, None, 0)
 
 
 def test_all_right_rests_on_groups_where_images_repeat() -> None:

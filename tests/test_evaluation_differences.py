@@ -28,7 +28,8 @@ def test_differences_are_those_of_the_measures() -> None:
     assert (found.accuracy.a, found.accuracy.b) == pytest.approx((0.9, 0.7))
     assert found.accuracy.value == pytest.approx(-0.2)
     assert found.accuracy.low < -0.2 < found.accuracy.high <= 0
-    assert found.recall["one"].value == found.recall["one"].low == 0
+    assert found.recall["one"].value == 0
+    assert found.recall["one"].is_same
     assert found.recall["two"].value == pytest.approx(-2 / 3)
     assert found.log_loss.value == pytest.approx(0.2 * np.log(8))
 
@@ -37,9 +38,30 @@ def test_what_is_hard_for_both_cancels_out() -> None:
     labels = np.arange(300, dtype=np.intp) % 3
     hard = list(range(60))
     same = compare(answers(labels, hard), answers(labels, hard), labels, CLASSES)
-    assert (same.accuracy.low, same.accuracy.high) == (0, 0)
+    assert (same.log_loss.low, same.log_loss.high) == (0, 0)
+    assert same.accuracy.high == -same.accuracy.low == pytest.approx(1.644854**2 / (300 + 1.644854**2))  # Tango's
     one_more = compare(answers(labels, hard), answers(labels, [*hard, 100]), labels, CLASSES)
     assert one_more.accuracy.low > -0.015
+
+
+def test_no_difference_seen_on_few_groups_bounds_little() -> None:
+    labels = np.arange(120, dtype=np.intp) % 3
+    same = compare(answers(labels, [0]), answers(labels, [0]), labels, CLASSES, groups=[n // 12 for n in range(120)])
+    assert same.accuracy.low == pytest.approx(-(1.644854**2) / (10 + 1.644854**2))
+    assert same.recall["one"].low == same.accuracy.low
+
+
+def test_the_bound_of_a_difference_covers_what_few_images_hide() -> None:
+    """A challenger that loses one image in a hundred: on 80 images often none, and then the bound had no width."""
+    rng, labels, trials = np.random.default_rng(5), np.zeros(80, np.intp), 300
+    same = covered = 0
+    for trial in range(trials):
+        lost = np.flatnonzero(rng.random(80) < 0.01).tolist()
+        found = compare(answers(labels, []), answers(labels, lost), labels, CLASSES, n_bootstrap=100, seed=trial)
+        same += found.accuracy.is_same
+        covered += found.accuracy.low <= -0.01
+    assert same > 0.3 * trials
+    assert covered > 0.95 * trials
 
 
 def test_groups_widen_the_interval() -> None:

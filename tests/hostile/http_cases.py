@@ -20,7 +20,7 @@ class HttpCase:
         name: which of the row's requests.
         make: returns its bytes.
         statuses: any of which is right.
-        code: of the problem document; None where the answer is none, or the server's own.
+        code: of the problem document; None where the answer is none, a page, or the server's own.
     """
 
     id: str

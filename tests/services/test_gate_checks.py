@@ -148,3 +148,12 @@ def test_the_graph_that_serves_answers_as_the_trained_model(
     new = plain.model_copy(update={"parity": {plain.engine_files[0]: parity, "other.onnx": parity}})
     assert checks.graphs_agree(new, RULES).passed is passed
     assert not checks.graphs_agree(plain.model_copy(update={"parity": {"other.onnx": parity}}), RULES).passed
+
+
+def test_no_difference_passes_though_few_images_bound_it_loosely() -> None:
+    unseen = Difference(0.9, 0.9, 0.0, -0.2, 0.2, 10, is_same=True)
+    (kept,) = [check for check in measured(accuracy=unseen) if check.name == "accuracy"]
+    assert kept.passed
+    assert kept.detail == "no difference, at worst -0.2000 (n 10)"
+    all_lost = Difference(1.0, 0.0, -1.0, -1.0, -0.8, 10, is_same=True)
+    assert failed(measured(accuracy=all_lost)) == ["accuracy"]

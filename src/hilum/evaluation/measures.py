@@ -15,7 +15,8 @@ Floats = NDArray[np.float64]
 N_BINS = 15
 """Equal-width bins of the expected calibration error (Guo et al., ICML 2017)."""
 
-_EPSILON = float(np.finfo(np.float64).eps)
+PROBABILITY_FLOOR = float(np.finfo(np.float64).eps)
+"""What a probability counts as at the least where its logarithm is taken."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def measure(case: Case, weights: Floats) -> dict[str, Floats]:
     total = weights.sum(axis=1)
     true_probability = case.probabilities[np.arange(len(case.labels)), case.labels]
     squared = ((case.probabilities - np.eye(count)[case.labels]) ** 2).sum(axis=1)
-    measures["log_loss"] = weights @ -np.log(np.clip(true_probability, _EPSILON, 1.0)) / total
+    measures["log_loss"] = weights @ -np.log(np.clip(true_probability, PROBABILITY_FLOOR, 1.0)) / total
     measures["brier_score"] = weights @ squared / total
     n, confidence, correct = reliability(case, weights)
     measures["expected_calibration_error"] = np.abs(correct - confidence).sum(axis=1) / n.sum(axis=1)

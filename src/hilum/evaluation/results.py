@@ -12,7 +12,7 @@ class Figure:
 
     Attributes:
         value: the figure; None where it is undefined, such as the AUROC of a class without images.
-        low, high: percentile bootstrap interval, Wilson's where all images are alike; None where undefined.
+        low, high: percentile bootstrap interval, `bounds_of_alike` where all images are; None where undefined.
         n: the images it rests on: those predicted as the class for a precision, those of the class for a recall.
     """
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hilum.evaluation.means import share_figure
+from hilum.evaluation.intervals import Intervals
 from hilum.evaluation.measures import N_BINS, Case, Floats, confusion, measure, reliability, roc_points
-from hilum.evaluation.results import CancerFigures, ClassFigures, Evaluation, Figure, ReliabilityBin
+from hilum.evaluation.results import CancerFigures, ClassFigures, Evaluation, ReliabilityBin
 
-_INTERVAL = (2.5, 97.5)
 _WEIGHTS_IN_MEMORY = 2_000_000
 
 
@@ -29,7 +27,7 @@ def evaluate(
 ) -> Evaluation:
     """Measures a classifier, each figure with a 95 % percentile bootstrap interval (Efron 1979).
 
-    Where all images, or groups, are right or all wrong, that interval has no width; Wilson's of as many is given.
+    Where all images are right or all wrong, that interval has no width; `Intervals` says what is given instead.
 
     Args:
         probabilities: (N, C) float, rows sum to 1.
@@ -53,13 +51,13 @@ def evaluate(
     rng = np.random.default_rng(seed)
     replicates = [measure(case, weights) for weights in resamples(rng, group_of, n_bootstrap)]
     drawn = {name: np.concatenate([one[name] for one in replicates]) for name in estimates} if replicates else {}
-    figures = _Figures(estimates, drawn, n_groups=int(group_of.max()) + 1)
+    figures = Intervals(case, group_of, estimates, drawn)
     matrix = confusion(case, everything)[0].astype(int)
     return Evaluation(
         n=n,
         class_names=tuple(class_names),
         cancer_class_names=tuple(cancer_class_names),
-        **{name: figures.get(name, n) for name in _OVERALL},
+        **{name: figures.get(name) for name in _OVERALL},
         per_class=tuple(_class_figures(case, figures, matrix, c, name) for c, name in enumerate(class_names)),
         cancer=_cancer_figures(case, figures),
         confusion_matrix=tuple(tuple(int(cell) for cell in row) for row in matrix),
@@ -85,40 +83,6 @@ _OVERALL = (
     "brier_score",
     "log_loss",
 )
-
-
-_NO_SHARES = frozenset(
-    {"auroc", "macro_auroc", "cancer_auroc", "expected_calibration_error", "brier_score", "log_loss"}
-)
-"""Measures that are no share of images, nor a mean of such shares."""
-
-
-class _Figures:
-    """Looks up an estimate and its interval by name."""
-
-    def __init__(self, estimates: dict[str, Floats], replicates: dict[str, Floats], n_groups: int) -> None:
-        self._estimates = estimates
-        self._replicates = replicates
-        self._n_groups = n_groups
-
-    def get(self, name: str, n: int, class_index: int | None = None) -> Figure:
-        at = (slice(None),) if class_index is None else (slice(None), class_index)
-        value = float(self._estimates[name][at][0])
-        if np.isnan(value):
-            return Figure(None, None, None, n)
-        drawn = self._replicates[name][at] if self._replicates else np.empty(0)
-        drawn = drawn[~np.isnan(drawn)]
-        if not drawn.size:
-            return Figure(value, None, None, n)
-        low, high = (float(bound) for bound in np.percentile(drawn, _INTERVAL))
-        if low == high == value and value in {0.0, 1.0} and name not in _NO_SHARES and n:
-            return self._of_alike(value, n)
-        return Figure(value, low, high, n)
-
-    def _of_alike(self, value: float, n: int) -> Figure:
-        """Of images that are all right, or all wrong: resampled they stay so, which says nothing of the next one."""
-        alike = min(n, self._n_groups)
-        return replace(share_figure(round(value * alike), alike), n=n)
 
 
 def _case(
@@ -171,29 +135,28 @@ def resamples(rng: np.random.Generator, group_of: NDArray[np.intp], count: int) 
         yield counts[:, group_of].astype(np.float64)
 
 
-def _class_figures(case: Case, figures: _Figures, matrix: NDArray[np.int_], c: int, name: str) -> ClassFigures:
+def _class_figures(case: Case, figures: Intervals, matrix: NDArray[np.int_], c: int, name: str) -> ClassFigures:
     support, predicted = int(matrix[c].sum()), int(matrix[:, c].sum())
     return ClassFigures(
         class_name=name,
         support=support,
         predicted=predicted,
-        precision=figures.get("precision", predicted, c),
-        recall=figures.get("recall", support, c),
-        f1=figures.get("f1", support, c),
-        auroc=figures.get("auroc", len(case.labels), c),
+        precision=figures.get("precision", c),
+        recall=figures.get("recall", c),
+        f1=figures.get("f1", c),
+        auroc=figures.get("auroc", c),
         roc=roc_points(case.probabilities[:, c], case.labels == c),
     )
 
 
-def _cancer_figures(case: Case, figures: _Figures) -> CancerFigures | None:
+def _cancer_figures(case: Case, figures: Intervals) -> CancerFigures | None:
     if not case.is_cancer.any():
         return None
-    cancers = int(case.is_cancer[case.labels].sum())
     return CancerFigures(
         threshold=case.threshold,
-        auroc=figures.get("cancer_auroc", len(case.labels)),
-        sensitivity=figures.get("sensitivity", cancers),
-        specificity=figures.get("specificity", len(case.labels) - cancers),
+        auroc=figures.get("cancer_auroc"),
+        sensitivity=figures.get("sensitivity"),
+        specificity=figures.get("specificity"),
     )
 
 

@@ -1,7 +1,8 @@
 """The checks a challenger must pass, each a comparison with a margin and its reason. Knows figures, not how they come.
 
 Every margin is a bound on harm that must be shown, not only not be seen: the bound of the paired interval must lie
-inside it (non-inferiority). So a small test set refuses what a large one would let through.
+inside it (non-inferiority). So a small test set refuses what a large one would let through. A challenger that is right
+and wrong on the very images that the champion is passes, though few images bound its harm to less than they can show.
 """
 
 from __future__ import annotations
@@ -91,9 +92,11 @@ def classes_kept(champion: Manifest, challenger: Manifest) -> Check:
 
 
 def not_lower(name: str, found: Difference, margin: float) -> Check:
-    """A measure that is better where it is higher."""
-    detail = f"difference {found.value:+.4f}, at worst {found.low:+.4f} (n {found.n})"
-    return Check(name, found.low > -margin, detail, found.a, found.b, margin)
+    """A measure that is better where it is higher. What no resample tells apart is kept, however few the images."""
+    is_kept = found.is_same and found.value == 0
+    said = "no difference" if is_kept else f"difference {found.value:+.4f}"
+    detail = f"{said}, at worst {found.low:+.4f} (n {found.n})"
+    return Check(name, is_kept or found.low > -margin, detail, found.a, found.b, margin)
 
 
 def not_higher(name: str, found: Difference, margin: float) -> Check:

@@ -271,7 +271,7 @@ def _conformal(model: Manifest, answers: _Answers, labels: NDArray[np.intp]) -> 
     return Conformal(
         target=model.conformal.coverage,
         coverage=mean_figure(covered),
-        mean_size=mean_figure([len(chosen) for chosen in answers.sets]),
+        mean_size=mean_figure([len(chosen) for chosen in answers.sets], within=(1, len(model.class_names))),
         single_share=mean_figure([len(chosen) == 1 for chosen in answers.sets]),
     )
 

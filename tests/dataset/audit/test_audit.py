@@ -205,4 +205,11 @@ def test_score_counts_classes_alike_when_balanced() -> None:
     balanced = score(predicted, labels, groups, is_balanced=True)
     assert (balanced.value, balanced.majority) == (0.5, 0.5)
     one_group = score(predicted, labels, ["same"] * 10)
-    assert one_group.low == one_group.high
+    assert one_group.low < 0.9 < one_group.high, "one group says little, though no resample differs"
+
+
+def test_a_perfect_score_says_how_few_groups_it_was_seen_on() -> None:
+    labels = np.array([0] * 12 + [1] * 12, np.intp)
+    groups = [str(k // 3) for k in range(24)]
+    assert score(labels, labels, groups).low == pytest.approx(8 / (8 + 1.959964**2))
+    assert score(labels, labels, groups, is_balanced=True).low == pytest.approx(4 / (4 + 1.959964**2))

@@ -8,14 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.dataset.audit.finding import Score
+from hilum.evaluation.means import bounds_of_alike
 
 _RESAMPLES = 1000
+_NO_WIDTH = 1e-12
+"""Sums of the same numbers in another order differ by less."""
 
 
 def score(
     predicted: NDArray[np.intp], labels: NDArray[np.intp], groups: Sequence[str], *, is_balanced: bool = False
 ) -> Score:
     """The score of some answers; groups are resampled, as images of one group are not independent (Efron 1979).
+
+    Where no resample differs, the interval is that of `bounds_of_alike`, by the number of groups.
 
     Args:
         predicted: (N,) class indices, N at least 1.
@@ -33,9 +38,17 @@ def score(
     weights = rng.multinomial(shape[0], np.full(shape[0], 1 / shape[0]), size=_RESAMPLES)
     values = _values(weights @ right, weights @ total, is_balanced=is_balanced)
     low, high = np.percentile(values, (2.5, 97.5))
+    if high - low < _NO_WIDTH:
+        low, high = _of_alike(right, total, is_balanced=is_balanced)
     value = float(_values(right.sum(axis=0)[None], total.sum(axis=0)[None], is_balanced=is_balanced)[0])
     majority = 1 / len(classes) if is_balanced else float(total.sum(axis=0).max() / total.sum())
     return Score(value, float(low), float(high), len(labels), majority)
+
+
+def _of_alike(right: NDArray[np.float64], total: NDArray[np.float64], *, is_balanced: bool) -> tuple[float, float]:
+    columns = zip(right.T, total.T, strict=True) if is_balanced else [(right.sum(axis=1), total.sum(axis=1))]
+    found = [bounds_of_alike(float(hits.sum() / of.sum()), int((of > 0).sum())) for hits, of in columns]
+    return float(np.mean([low for low, _ in found])), float(np.mean([high for _, high in found]))
 
 
 def _values(right: NDArray[np.float64], total: NDArray[np.float64], *, is_balanced: bool) -> NDArray[np.float64]:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from hilum.evaluation import Figure, mean_figure
 from hilum.training.probes.cases import Cases
 
+_EITHER_WAY = (-1.0, 1.0)
+"""Between what a fall of one slice may lie."""
+
 
 @dataclass(frozen=True)
 class ClassEffect:
@@ -60,16 +63,16 @@ def effect_of(cases: Cases, changed: NDArray[np.float64], chosen: NDArray[np.int
     lost = (predicted == labels).astype(float) - (after == labels)
     return Effect(
         n=len(rows),
-        accuracy_drop=mean_figure(lost),
-        probability_drop=mean_figure(drop),
+        accuracy_drop=mean_figure(lost, within=_EITHER_WAY),
+        probability_drop=mean_figure(drop, within=_EITHER_WAY),
         probability_change=mean_figure(np.abs(drop)),
         n_changed=int((after != predicted).sum()),
         per_class=tuple(
             ClassEffect(
                 class_name=name,
                 n=int((labels == index).sum()),
-                accuracy_drop=mean_figure(lost[labels == index]),
-                probability_drop=mean_figure(drop[labels == index]),
+                accuracy_drop=mean_figure(lost[labels == index], within=_EITHER_WAY),
+                probability_drop=mean_figure(drop[labels == index], within=_EITHER_WAY),
                 probability_change=mean_figure(np.abs(drop)[labels == index]),
                 n_answered=int((predicted == index).sum()),
                 n_changed=int(((predicted == index) & (after != index)).sum()),

@@ -109,7 +109,10 @@ def explanation_check(cases: Cases, graph: Path, seed: int, on_share: Share) -> 
         in_body=_heat_share(heat[has_heat], bodies[has_heat]),
         in_chest=_heat_share(heat[has_heat], chests[has_heat]),
         deletion=Deletion(
-            mean_figure(hottest), mean_figure(shuffled), mean_figure(coolest), mean_figure(shuffled - hottest)
+            mean_figure(hottest),
+            mean_figure(shuffled),
+            mean_figure(coolest),
+            mean_figure(shuffled - hottest, within=(-1, 1)),
         ),
         random_head_correlation=_random_head_correlation(
             cases, graph, bodies, seed, lambda share: on_share(0.8 + 0.2 * share)
@@ -135,7 +138,7 @@ def _heat_share(heat: Map, inside: Map) -> HeatShare:
         return HeatShare(nothing, nothing, nothing)
     of_heat = (heat * inside).sum(axis=(1, 2)) / heat.sum(axis=(1, 2))
     of_area = inside.mean(axis=(1, 2))
-    return HeatShare(mean_figure(of_heat), mean_figure(of_area), mean_figure(of_heat - of_area))
+    return HeatShare(mean_figure(of_heat), mean_figure(of_area), mean_figure(of_heat - of_area, within=(-1, 1)))
 
 
 def _deletion_areas(cases: Cases, index: int, activation: Map, in_body: Map, seed: int) -> tuple[float, float, float]:
@@ -182,7 +185,7 @@ def _random_head_correlation(cases: Cases, graph: Path, bodies: Map, seed: int, 
         )
         return float(np.mean([_rank_correlation(learnt, other) for other in others]))
 
-    return mean_figure(in_parallel(correlation, range(len(cases)), on_share))
+    return mean_figure(in_parallel(correlation, range(len(cases)), on_share), within=(-1, 1))
 
 
 def _rank_correlation(first: Map, second: Map) -> float:

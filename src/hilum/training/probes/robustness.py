@@ -88,7 +88,7 @@ def robustness(cases: Cases, perturbed_by: Sequence[Perturbation], seed: int, on
                 name=perturbation.name,
                 family=perturbation.family,
                 accuracy=mean_figure(still_right),
-                accuracy_drop=mean_figure(is_right.astype(float) - still_right),
+                accuracy_drop=mean_figure(is_right.astype(float) - still_right, within=(-1, 1)),
                 agreement=share_figure(int((predicted == cases.predicted).sum()), len(cases)),
             )
         )
