@@ -367,7 +367,7 @@ def test_without_the_training_packages_the_remedy_is_named(command: list[str]) -
     )
     result = fresh(code, check=False)
     assert result.returncode == 6
-    assert "pip install 'hilum[train]'" in result.stderr
+    assert "make install-train" in result.stderr
     assert "Traceback" not in result.stderr
 
 

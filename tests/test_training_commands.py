@@ -82,7 +82,7 @@ def test_without_packages_or_a_worker_the_remedy_is_named(ready: StatePlaces, mo
     monkeypatch.setattr("hilum.services.worker_presence._PACKAGES", ("keras", "no_such_package"))
     refused = hilum("retrain")
     assert "no_such_package" in refused.stderr
-    assert "hilum[train]" in refused.stderr
+    assert "make install-train" in refused.stderr
     with closing(ready.open_database()) as database, database.writing() as connection:
         from datetime import UTC, datetime
 

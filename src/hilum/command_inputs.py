@@ -31,7 +31,9 @@ def training_packages() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if str(error.name).startswith("hilum"):
             raise
-        raise TrainingFailed(f"the package {error.name!r} is not installed: pip install 'hilum[train]'") from error
+        raise TrainingFailed(
+            f"the package {error.name!r} is not installed: run `make install-train` in hilum's checkout"
+        ) from error
 
 
 def settings_of(**given: Any) -> Settings:

@@ -63,7 +63,7 @@ def worker(only: Literal["training", "batches"] | None) -> None:
 
     if only != "batches" and (missing := missing_packages()):
         raise TrainingFailed(
-            f"the packages {', '.join(missing)} are not installed: pip install 'hilum[train]', or use --only batches"
+            f"the packages {', '.join(missing)} are not installed: run `make install-train`, or use --only batches"
         )
     settings = _settings()
     configure(settings.log_level)

@@ -36,7 +36,7 @@ def test_unreachable_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kagglehub", None)
-    with pytest.raises(DatasetSourceUnavailable, match="pip install"):
+    with pytest.raises(DatasetSourceUnavailable, match="make install-train"):
         download("kaggle:owner/name")
 
 

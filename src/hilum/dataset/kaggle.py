@@ -36,7 +36,7 @@ def download(handle: str) -> Path:
         import kagglehub
     except ImportError as error:
         raise DatasetSourceUnavailable(
-            "Fetching from Kaggle needs the package kagglehub: pip install 'hilum[train]'; "
+            "Fetching from Kaggle needs the package kagglehub: run `make install-train` in hilum's checkout; "
             "or download the data set as a zip and give its path."
         ) from error
     try:

@@ -36,6 +36,6 @@ def find_trouble(database: Database, *, is_worker_wanted: bool) -> str | None:
     if is_worker_wanted:
         return (
             f"training needs packages that are not installed here ({', '.join(missing)}): run `make install-train` "
-            "or pip install 'hilum[train]', and start the server again"
+            "in hilum's checkout, and start the server again"
         )
     return "no worker takes runs: start `hilum worker` where training is to happen, or set HILUM_WORKER=true"

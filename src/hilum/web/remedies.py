@@ -48,7 +48,7 @@ REMEDIES: dict[str, str] = {
     "model-changed": "Send the slice again, or have an operator serve the model that answered.",
     "hounsfield-missing": "Send the slice as DICOM to set its window; other formats hold greys only.",
     "label-invalid": "Name a class: one of the model's, or with is_new_label a new one in lower case.",
-    "training-unavailable": "Have an operator do what the detail says: install 'hilum[train]', or let a worker run.",
+    "training-unavailable": "Have an operator do what the detail says: run `make install-train`, or let a worker run.",
     "runs-unavailable": "Try again after the time in Retry-After; an operator finds the reason in the log.",
     "training-data-insufficient": "Upload more labelled images of the class that the detail names.",
     "run-not-awaiting": "Only a run whose status is awaiting-approval can be declined; its row tells.",

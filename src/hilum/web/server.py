@@ -69,7 +69,8 @@ def serve(settings: Settings) -> None:
         raise BundleInvalid(f"there is no model bundle in {str(directory)!r}: HILUM_MODEL must name one's folder")
     if settings.otlp_endpoint is not None and find_spec("opentelemetry") is None:
         raise SettingsRefused(
-            "HILUM_OTLP_ENDPOINT needs packages that are not installed: pip install 'hilum[telemetry]'"
+            "HILUM_OTLP_ENDPOINT needs packages that are not installed: "
+            "run `.venv/bin/pip install --editable '.[telemetry]'` in hilum's checkout"
         )
     if settings.history or is_closed:
         prepare_state(state_places(settings), needs_key=is_closed, log_level=settings.log_level)
