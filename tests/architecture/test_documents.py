@@ -19,6 +19,7 @@ DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md"), *ROOT.glob("models/*/*.md")]
 )
+DECISIONS = [name for name in DOCUMENTS if name.startswith("docs/decisions/")]
 HISTORY = {"CHANGELOG.md"}
 """Tells of what is gone, too."""
 ROOMS = ("src", "tests", "docs", "deploy", "bench", "scripts", "models/reference", "notebook", "requirements", ".ci")
@@ -75,6 +76,20 @@ def test_links_lead_to_pages_and_headings_there_are(document: str) -> None:
         assert path.exists(), f"{document} links to {target}"
         if anchor:
             assert anchor in anchors_of(path.resolve().relative_to(ROOT).as_posix()), f"{document} links to {target}"
+
+
+def test_each_page_can_be_reached_from_the_first() -> None:
+    reached, waiting = set(), ["README.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        for target in re.findall(r"\]\(([^)#\s]+\.md)[^)]*\)", text_of(page)):
+            found = (ROOT / page).parent.joinpath(target).resolve()
+            if found.is_relative_to(ROOT) and (name := found.relative_to(ROOT).as_posix()) not in reached:
+                waiting.append(name)
+        if "](docs/decisions)" in text_of(page):
+            waiting += set(DECISIONS) - reached
+    assert set(DOCUMENTS) - reached == {"CHANGELOG.md"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
