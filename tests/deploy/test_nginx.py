@@ -152,6 +152,19 @@ def test_no_instance_gives_a_problem_with_a_time_to_wait(proxy: Proxy, instance:
     assert json.loads(body)["retry_after"] == 1
 
 
+def test_no_room_for_a_body_gives_a_problem_too(proxy: Proxy, instance: Instance, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "nginx-body")
+    status, headers, body = proxy.ask("POST", "/predict", bytes(1_000_000))
+    assert (status, headers["Content-Type"]) == (503, "application/problem+json")
+    assert json.loads(body)["code"] == "overloaded"
+    assert not instance.received
+
+
+def test_a_fault_of_an_instance_is_handed_on_as_it_is(proxy: Proxy, instance: Instance) -> None:
+    instance.status, instance.body = b"500 Internal Server Error", b'{"code": "internal"}'
+    assert proxy.ask("GET", "/limits")[0::2] == (500, instance.body)
+
+
 def test_a_prediction_is_made_again_by_another_instance_where_the_first_dies(
     instance: Instance, tmp_path: Path
 ) -> None:
