@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -43,7 +44,7 @@ from hilum.dataset.scan import Scan
 from hilum.services.dataset_overview import overview
 from hilum.services.snapshots import freeze
 from hilum.storage import labelled_images
-from hilum.storage.database import Database
+from hilum.storage.database import Database, take_time
 from hilum.storage.dataset_tables import UploadBatchRow
 from hilum.storage.labelled_images import NewImage
 from hilum.storage.schema import upgrade
@@ -51,6 +52,7 @@ from hilum.storage.schema import upgrade
 _CLASSES = ("adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma")
 _HELD_OUT = 2_000
 _LOOKS = 5
+_JOINED = 200
 _Part = Callable[[int, Path], dict[str, float]]
 
 
@@ -167,6 +169,39 @@ def _overview(url: str, count: int) -> dict[str, float]:
     return {"look": median(spent_s for spent_s, _ in timed)}
 
 
+def _joining_sqlite(count: int, folder: Path) -> dict[str, float]:
+    """Join groups of the labelled images of an SQLite file."""
+    return _joining(f"sqlite:///{folder / 'hilum.db'}", count)
+
+
+def _joining_postgresql(count: int, _: Path) -> dict[str, float]:
+    """Join groups of the labelled images of a PostgreSQL database."""
+    with _postgresql() as url:
+        return _joining(url, count)
+
+
+def _joining(url: str, count: int) -> dict[str, float]:
+    with closing(Database(url)) as database:
+        upgrade(database)
+        _fill(database, count)
+        names = [f"g{number}" for number in range(0, count // 10, max(1, count // 10 // _JOINED))][:_JOINED]
+        steps = {
+            "join": dict(zip(names, _marked(names), strict=True)),
+            "undo": dict(zip(_marked(names), names, strict=True)),
+        }
+        return {step: _timed(partial(_rename, database, renamed))[0] for step, renamed in steps.items()}
+
+
+def _marked(names: Sequence[str]) -> list[str]:
+    return [f"joined-{name}" for name in names]
+
+
+def _rename(database: Database, renamed: dict[str, str]) -> None:
+    with database.writing() as connection:
+        take_time(connection)
+        labelled_images.join_groups(connection, renamed)
+
+
 def _fill(database: Database, count: int, noted_every: int | None = None) -> None:
     batch, now, blob = uuid.uuid4(), datetime.now(UTC), bytes(6912)
     with database.writing() as connection:
@@ -246,6 +281,8 @@ _PARTS: dict[str, _Part] = {
     "snapshot, PostgreSQL": _snapshot_postgresql,
     "overview, SQLite": _overview_sqlite,
     "overview, PostgreSQL": _overview_postgresql,
+    "joining, SQLite": _joining_sqlite,
+    "joining, PostgreSQL": _joining_postgresql,
     "compare": _compare,
     "audit": _audit,
     "head": _head,

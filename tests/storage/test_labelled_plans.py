@@ -1,4 +1,4 @@
-"""The labelled images are counted from indexes on both databases: their rows, of 8 kB each, are not read for it."""
+"""Labelled images are counted and found from indexes on both databases: not all rows, of 8 kB each, are read for it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from labelled_samples import many, opened_datasets
 
 _COUNTED = "ix_labelled_images_status_class_name_split_source_group_name"
 _REASONED = "ix_labelled_images_with_reasons"
+_GROUPED = "ix_labelled_images_group_name"
 
 ASKED: dict[str, tuple[str, Callable[[sa.Connection], Any]]] = {
     "distribution": (_COUNTED, labelled_counts.counts),
     "groups": (_COUNTED, lambda connection: labelled_counts.group_counts(connection, "train")),
     "reasons": (_REASONED, lambda connection: labelled_counts.reason_counts(connection, "accepted")),
     "examples": (_REASONED, lambda connection: labelled_images.with_reasons(connection, "quarantined", limit=9)),
+    "joined groups": (_GROUPED, lambda connection: labelled_images.join_groups(connection, {"one": "other"})),
 }
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_what_is_counted_has_its_index(asked: str, database: Database) -> None:
+def test_what_is_counted_or_renamed_has_its_index(asked: str, database: Database) -> None:
     index, ask = ASKED[asked]
     told: list[tuple[str, Any]] = []
     is_sqlite = database.engine.dialect.name == "sqlite"
@@ -55,10 +57,10 @@ def test_the_indexes_go_and_come_with_their_revision(database_url: str, tmp_path
         before = datasets.overview()
         database = Database(database_url)
         schema.downgrade(database, "0011")
-        assert not {_COUNTED, _REASONED} & _indexes(database)
+        assert not {_COUNTED, _REASONED, _GROUPED} & _indexes(database)
         assert datasets.overview() == before
         schema.upgrade(database)
-        assert {_COUNTED, _REASONED} <= _indexes(database)
+        assert {_COUNTED, _REASONED, _GROUPED} <= _indexes(database)
         assert datasets.overview() == before
         database.close()
 

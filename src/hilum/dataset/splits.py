@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hilum.dataset.alignment import ALIGNED_COPY, best_twins
 from hilum.dataset.groups import NEAR_COPY, read_fingerprints
 from hilum.dataset.manifest import DatasetManifest
 from hilum.dataset.neighbours import near_pairs
@@ -51,7 +50,6 @@ def copies_of(
     split_b: Sequence[str] = ("train", "valid"),
     *,
     threshold: float = NEAR_COPY,
-    under_other_crops: bool = False,
 ) -> NDArray[np.intp]:
     """Which images of one split have a copy, or a near copy, in others.
 
@@ -60,8 +58,6 @@ def copies_of(
         split_a: the split looked at, such as the test split.
         split_b: the splits in which a copy counts, such as what was trained on.
         threshold: cosine of fingerprints above which two images are near copies.
-        under_other_crops: also count images that show the same slice once one body is fitted onto the other
-            (`alignment.ALIGNED_COPY`); a few milliseconds an image.
 
     Returns:
         Sorted indices into `manifest.of_split(split_a)`.
@@ -72,8 +68,6 @@ def copies_of(
     left, right = read_fingerprints(manifest, looked_at), read_fingerprints(manifest, others)
     for rows, _, _ in near_pairs(left, right, threshold=threshold):
         found.update(rows.tolist())
-    if under_other_crops and len(left) and len(right):
-        found.update(twin.left for twin in best_twins(left, right) if twin.aligned > ALIGNED_COPY)
     return np.array(sorted(found), dtype=np.intp)
 
 

@@ -57,6 +57,7 @@ class LabelledImageRow(Base):
     __table_args__ = (
         UniqueConstraint("sequence"),
         Index(None, "sha256"),
+        Index(None, "group_name"),
         Index(None, "status", "sequence"),
         Index(None, "status", "class_name", "split", "source", "group_name"),  # all that is counted
         Index(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hilum.errors import BackupFailed, DatabaseUnavailable
 
-REVISION = "0012"
+REVISION = "0013"
 """The newest migration."""
 
 _SCRIPT = Path(__file__).with_name("sqlite_schema.sql")

@@ -2,7 +2,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0012');
+INSERT INTO "alembic_version" VALUES('0013');
 CREATE TABLE aliases (
 	name VARCHAR(20) NOT NULL, 
 	version VARCHAR(128) NOT NULL, 
@@ -244,3 +244,4 @@ CREATE INDEX ix_batches_created_at_id ON batches (created_at, id);
 CREATE INDEX ix_batches_active ON batches (created_at) WHERE status IN ('queued', 'running');
 CREATE INDEX ix_labelled_images_status_class_name_split_source_group_name ON labelled_images (status, class_name, split, source, group_name);
 CREATE INDEX ix_labelled_images_with_reasons ON labelled_images (status, sequence) WHERE reasons <> '[]';
+CREATE INDEX ix_labelled_images_group_name ON labelled_images (group_name);
