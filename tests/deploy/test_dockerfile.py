@@ -37,7 +37,9 @@ def test_the_serving_image_is_made_of_the_serving_lock_only() -> None:
 
 
 def test_the_serving_image_has_a_health_check_and_ends_by_sigterm() -> None:
-    assert "/health/live" in STAGES["serve"].last("HEALTHCHECK")
+    check = STAGES["serve"].last("HEALTHCHECK")
+    assert "/health/live" in check
+    assert "HILUM_PORT" in check
     assert STAGES["serve"].last("STOPSIGNAL") == "SIGTERM"
 
 
