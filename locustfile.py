@@ -88,7 +88,7 @@ class Person(HttpUser):
             Person.offered = set(self.client.get("/openapi.json").json()["paths"])
 
     def predict(self) -> None:
-        """Asks for the next slice's class; refused as no chest CT, or turned away with a time to wait, is an answer."""
+        """Asks for the next slice's class; refused as no chest CT is an answer, turned away is none."""
         slice_ = Person.slices[next(Person.turns) % len(Person.slices)]
         with self.client.post("/predict", files={"file": slice_}, catch_response=True) as response:
             if response.status_code == 200:
