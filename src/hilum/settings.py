@@ -23,6 +23,7 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="address to listen on; loopback unless you say otherwise")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
+    keep_alive_s: int = Field(default=10, ge=1, le=3600, description="a connection without a request is closed after")
     home: Path = Field(default=Path("var"), description="folder for state and downloads")
     database_url: str | None = Field(default=None, description="SQLite or PostgreSQL; by default HILUM_HOME/hilum.db")
     blobs_url: str | None = Field(default=None, description="where images are kept; by default HILUM_HOME/blobs")

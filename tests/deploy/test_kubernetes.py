@@ -176,6 +176,16 @@ def test_a_pod_has_time_to_drain(overlay: str, least_s: int) -> None:
     assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
 
+@pytest.mark.parametrize(("overlay", "balancer_s"), [("aws", 300), ("gcp", 600), ("azure", 60)])
+def test_an_instance_closes_no_connection_that_the_load_balancer_may_use(overlay: str, balancer_s: int) -> None:
+    (settings,) = of_kind(overlay, "ConfigMap")
+    assert int(settings["data"]["HILUM_KEEP_ALIVE_S"]) > balancer_s
+    if overlay == "aws":
+        (ingress,) = of_kind(overlay, "Ingress")
+        attributes = ingress["metadata"]["annotations"]["alb.ingress.kubernetes.io/load-balancer-attributes"]
+        assert f"idle_timeout.timeout_seconds={balancer_s}" in attributes
+
+
 def test_the_ingress_of_azure_lets_through_what_hilum_takes() -> None:
     (ingress,) = of_kind("azure", "Ingress")
     size = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]

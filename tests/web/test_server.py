@@ -27,6 +27,8 @@ from hilum.web.addresses import free_address, is_loopback, room_for_connections
 from hilum.web.server import keys_are_required, serve, state_places
 from server_process import running_server
 
+_LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
 
 def test_starts_fast_stays_small_logs_json_and_drains(tiny_bundle: Path, slice_png: bytes, tmp_path: Path) -> None:
     log = tmp_path / "log"
@@ -148,6 +150,24 @@ def test_a_host_is_listened_on_by_its_number(host: str, address: str) -> None:
 def test_serves_on_a_host_that_is_a_name(tiny_bundle: Path, tmp_path: Path) -> None:
     with running_server(tiny_bundle, tmp_path / "log", {"HILUM_HOST": "localhost"}) as running:
         assert running.get("/health/live")[0] == 200
+
+
+def test_an_idle_connection_is_kept_as_long_as_the_setting_says(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "patient").mkdir()
+    with (
+        running_server(tiny_bundle, tmp_path / "log", {"HILUM_KEEP_ALIVE_S": "1"}) as hasty,
+        running_server(tiny_bundle, tmp_path / "patient" / "log", {"HILUM_KEEP_ALIVE_S": "3600"}) as patient,
+        socket.create_connection(("127.0.0.1", patient.port), timeout=60) as kept,
+        socket.create_connection(("127.0.0.1", hasty.port), timeout=60) as closed,
+    ):
+        for connection in (kept, closed):
+            connection.sendall(_LIVE)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert closed.recv(65536) == b""
+        kept.sendall(_LIVE)
+        assert kept.recv(65536).startswith(b"HTTP/1.1 200 ")
+        patient.process.terminate()
+        assert patient.process.wait(60) == 0, "what is idle does not keep it from ending"
 
 
 def test_serving_loads_no_training_library() -> None:

@@ -84,7 +84,7 @@ def serve(settings: Settings) -> None:
         websockets=False,
         backlog=1024,
         backpressure=room_for_connections(),
-        http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=64 * 1024),
+        http1_settings=HTTP1Settings(header_read_timeout=1000 * settings.keep_alive_s, max_buffer_size=64 * 1024),
         workers_kill_timeout=_DRAIN_S,
         respawn_failed_workers=True,
         respawn_interval=_RESPAWN_S,
