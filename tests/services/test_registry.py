@@ -24,7 +24,7 @@ from hilum.inference.bundle import open_bundle
 from hilum.inference.predictor import Predictor
 from hilum.services.audit_log import export, verify
 from hilum.services.bundle_store import BUNDLES
-from hilum.services.registry import CHALLENGER, CHAMPION, Registry
+from hilum.services.registry import CHALLENGER, CHAMPION, Registry, conflict
 from hilum.storage import training_runs
 from hilum.storage.blobs import folder_url, open_blobs
 from hilum.storage.database import Database
@@ -100,6 +100,11 @@ def test_the_same_bundle_is_registered_once_and_a_changed_one_never(kept: Kept, 
     with pytest.raises(ModelConflict, match=r"\(manifest.json, model.onnx\).*models register BUNDLE --as VERSION"):
         kept.registry.register(changed)
     assert kept.registry.get("tiny-a") == first
+
+
+def test_a_conflict_names_the_files_that_only_one_has() -> None:
+    said = conflict("tiny-a", {"model.onnx": "1", "card.md": "2"}, {"model.onnx": "1", "inputs.json": "3"})
+    assert "with other files (card.md, inputs.json);" in said.detail
 
 
 def test_a_changed_bundle_is_registered_under_a_version_of_its_own(kept: Kept, tmp_path: Path) -> None:
@@ -247,8 +252,9 @@ def test_a_promoted_challenger_is_one_no_longer(kept: Kept) -> None:
     assert kept.registry.aliases()[CHALLENGER].version == "tiny-b"
     kept.registry.promote("tiny-b", actor="cli")
     assert set(kept.registry.aliases()) == {CHAMPION}
-    kept.registry.challenge("tiny-c")
+    kept.registry.challenge("tiny-c", actor="key-a")
     kept.registry.challenge(None)
+    assert kept.events()[-2:] == [("challenger", "key-a", "tiny-c"), ("challenger", "system", "")]
     assert set(kept.registry.aliases()) == {CHAMPION}
 
 

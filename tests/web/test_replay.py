@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -111,6 +112,71 @@ def test_says_why_an_answer_is_not_reproduced(receipt: Path, tiny_bundle: Path, 
         assert (result.exit_code, words in result.output) == (8, True), result.output
 
 
+def test_says_in_what_an_answer_is_another(receipt: Path, tiny_bundle: Path) -> None:
+    answer = json.loads(receipt.read_text())["answer"]
+    first, *others = answer["probabilities"]
+    moved = answer["probabilities"] | {first: answer["probabilities"][first] + 0.25}
+    cases: dict[str, dict[str, Any]] = {
+        f"the classes were {first}": {"probabilities": {first: 1.0}},
+        "a probability differs by 0.250000": {"probabilities": moved},
+        f"the class was other, now {answer['predicted_class']}": {"predicted_class": "other"},
+        f"the cancer probability was None, now {answer['cancer_probability']}": {"cancer_probability": None},
+        f"the decision was other, now {answer['decision']}": {"decision": "other"},
+        f"the prediction set was {others}, now {answer['prediction_set']}": {"prediction_set": others},
+        "warnings differ by blank-image, low-contrast": {"warnings": ["low-contrast", "blank-image"]},
+    }
+    for words, changes in cases.items():
+        result = replay(changed(receipt, answer=answer | changes), "--model", tiny_bundle)
+        assert (result.exit_code, words in result.output) == (8, True), result.output
+
+
+def test_what_hangs_on_how_a_file_came_makes_no_other_answer(receipt: Path, tiny_bundle: Path, home: Path) -> None:
+    (home / "hilum.db").unlink()  # which would say that the receipt was altered
+    answer = json.loads(receipt.read_text())["answer"]
+    assert "extension-mismatch" in answer["warnings"]  # the copy that is kept has no name
+    same = replay(changed(receipt, answer=answer | {"warnings": []}), "--model", tiny_bundle)
+    assert same.exit_code == 0, same.output
+
+
+def test_an_image_that_is_refused_by_now_is_said(receipt: Path, tiny_bundle: Path, tmp_path: Path, home: Path) -> None:
+    (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    digest = hashlib.sha256((tmp_path / "cut.png").read_bytes()).hexdigest()
+    provenance = json.loads(receipt.read_text())["provenance"]
+    del provenance["versions"]
+
+    result = replay(
+        changed(receipt, image_sha256=digest, provenance=provenance),
+        "--model", tiny_bundle, "--image", tmp_path / "cut.png",
+    )  # fmt: skip
+    assert result.exit_code == 8
+    assert "the image is refused now (image-corrupt: " in result.output
+    assert "; what else differs: " in result.output
+    assert ", then none" in result.output
+
+
+def test_what_is_no_receipt_is_said_with_the_place(receipt: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "note.json").write_text("no receipt")
+    words = {"the whole: ": tmp_path / "note.json", "schema_version: ": changed(receipt, schema_version=2)}
+    for place, file in words.items():
+        result = replay(file, "--model", tiny_bundle)
+        assert (result.exit_code, f"is no receipt: {place}" in result.output) == (8, True), result.output
+
+
+def test_the_copy_that_was_kept_makes_the_answer_again(home: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    bitmap = cv2.imencode(".bmp", draw_phantom(4))[1].tobytes()
+    history = open_history(f"sqlite:///{home / 'hilum.db'}", home / "blobs")
+    with serving(tiny_service(tiny_bundle), history=history) as client:
+        answer = client.post("/predict", files={"file": ("a.bmp", bitmap)}).json()
+        receipt = tmp_path / "receipt.json"
+        receipt.write_bytes(client.get(f"/predictions/{answer['id']}/receipt").content)
+    shown = json.loads(receipt.read_text())
+    assert shown["image_sha256"] == hashlib.sha256(bitmap).hexdigest() != shown["kept_sha256"]
+
+    assert replay(receipt, "--model", tiny_bundle).exit_code == 0
+    altered = replay(changed(receipt, kept_sha256=shown["image_sha256"]), "--model", tiny_bundle)
+    assert altered.exit_code == 8
+
+
 def test_look_alikes_are_looked_up_again(home: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     bundle = write_known_bundle(tiny_bundle, tmp_path / "known")
     history = open_history(f"sqlite:///{home / 'hilum.db'}", home / "blobs")
@@ -126,6 +192,11 @@ def test_look_alikes_are_looked_up_again(home: Path, tiny_bundle: Path, tmp_path
     fewer = changed(receipt, answer=json.loads(receipt.read_text())["answer"] | {"look_alikes": [{}]})
     other = replay(fewer, "--model", bundle)
     assert (other.exit_code, "the look-alikes are others" in other.output) == (8, True)
+    for name, value in {"similarity": 0.5, "name": "another", "class_name": "another", "source": "another"}.items():
+        first, *rest = answer["look_alikes"]
+        one_other = changed(receipt, answer=answer | {"look_alikes": [first | {name: value}, *rest]})
+        other = replay(one_other, "--model", bundle)
+        assert (other.exit_code, "the look-alikes are others" in other.output) == (8, True)
 
 
 def test_names_software_that_changed(receipt: Path, tiny_bundle: Path, home: Path) -> None:
