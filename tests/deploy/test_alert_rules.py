@@ -71,6 +71,15 @@ def test_series_are_grouped_by_labels_they_have() -> None:
             assert {label.strip() for label in group.split(",")} <= having, expression
 
 
+def test_a_share_of_none_is_shown_as_nought() -> None:
+    """What never happened has no series: without a default the panel would say that there are no data."""
+    shares = [panel for panel in _panels() if panel["fieldConfig"]["defaults"]["unit"] == "percentunit"]
+    assert shares
+    for panel in shares:
+        for target in panel["targets"]:
+            assert re.match(r"\(sum\(.+\) or vector\(0\)\) / sum\(", target["expr"]), target["expr"]
+
+
 def test_the_dashboards_panels_do_not_overlap() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in _panels():
