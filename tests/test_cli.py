@@ -151,6 +151,7 @@ def test_predict_prints_a_table(tiny_bundle: Path, slice_file: Path) -> None:
     assert result.exit_code == 0
     assert "slice.png" in result.stdout
     assert re.search(r"confident|review", result.stdout)
+    assert "not a medical device" in result.stdout
 
 
 def test_predict_prints_a_json_object_a_line(tiny_bundle: Path, slice_file: Path, tmp_path: Path) -> None:

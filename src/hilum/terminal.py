@@ -105,6 +105,7 @@ def print_predictions(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         if "look_alikes" in row:
             console.print(_look_alikes(row), highlight=False)
+    console.print("[dim]Research software, not a medical device; no answer here is a diagnosis.", highlight=False)
 
 
 def _look_alikes(row: dict[str, Any]) -> Table:
@@ -148,15 +149,16 @@ def print_assessment(assessment: Assessment) -> None:
         f"{assessment.model.model_version} on {assessment.dataset}, split {assessment.split}, n = {overall.n}"
     )
     if assessment.n_trained_on:
-        console.print(f"[yellow]{assessment.n_trained_on} of these images were trained on; see the rows without copies")
+        console.print(
+            f"[yellow]{assessment.n_trained_on} of these very files were trained on; see the rows without copies"
+        )
     table = Table(box=box.SIMPLE)
     for heading in ("figure", "value", "95 % interval", "n"):
         table.add_column(heading, justify="left" if heading == "figure" else "right")
     for name, figure in assessment.headline():
         table.add_row(name, *_cells(figure), str(figure.n))
-    table.add_row("marked review", f"{assessment.review_share:.4f}", "", str(overall.n))
-    confident = assessment.confident_accuracy
-    table.add_row("accuracy when confident", "none was" if confident is None else f"{confident:.4f}", "", "")
+    for name, figure in _decision_figures(assessment):
+        table.add_row(name, *_cells(figure), str(figure.n))
     console.print(table)
     classes = Table(box=box.SIMPLE)
     for heading in ("class", "n", "precision", "recall", "F1", "AUROC", *("→ " + n for n in overall.class_names)):
@@ -168,12 +170,28 @@ def print_assessment(assessment: Assessment) -> None:
     console.print(_split_truth(assessment))
     if conformal := assessment.conformal:
         value, interval = _cells(conformal.coverage)
-        console.print(f"prediction sets hold the true class in {value} ({interval}); made for {conformal.target:.2f}")
+        console.print(
+            f"prediction sets held the true class in {value} ({interval}), n = {conformal.coverage.n}; "
+            f"made for {conformal.target:.2f}"
+        )
     if findings := assessment.findings:
         console.print(_importance(findings.importance))
         for sentence in findings.importance.sentences:
             console.print(f"[yellow]{escape(sentence)}", highlight=False)
         console.print(escape(findings.robustness.sentence), highlight=False)
+
+
+def _decision_figures(assessment: Assessment) -> list[tuple[str, Figure]]:
+    """How many were marked for review, and how many of the others were right, with Wilson's intervals."""
+    from hilum.evaluation import share_figure
+
+    n = assessment.overall.n
+    reviewed = round(assessment.review_share * n)
+    right = round((assessment.confident_accuracy or 0.0) * (n - reviewed))
+    return [
+        ("marked review", share_figure(reviewed, n)),
+        ("accuracy when confident", share_figure(right, n - reviewed)),
+    ]
 
 
 def _split_truth(assessment: Assessment) -> Table:

@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,6 +35,33 @@ def test_a_dropped_slice_is_answered_with_its_heat_map(page: Page, slice_png: by
         page.wait_for_function(IS_DRAWN, arg=picture)
     bars = page.evaluate("Chart.getChart('chart').data.datasets[0].data")
     assert sum(bars) == pytest.approx(1)
+
+
+def test_what_is_ruled_out_says_how_often_that_was_right(page: Page, slice_png: bytes) -> None:
+    measured = json.loads((Path(__file__).parents[2] / "models" / "reference" / "metrics.json").read_text())[
+        "conformal"
+    ]
+    choose(page, ("slice.png", slice_png))
+
+    share, low, high = (f"{100 * measured['coverage'][name]:.1f}\u00a0%" for name in ("value", "low", "high"))
+    expect(page.locator("#set-note")).to_contain_text(f"held the true class in {share} ({low} to {high}) of 315 slices")
+    expect(page.locator("#set-note")).to_contain_text(f"made to in {100 * measured['target']:.1f}\u00a0%")
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"status": 404, "json": {"code": "metrics-missing", "title": "None", "detail": "none"}}, "was not measured"),
+        ({"json": {"model_version": "another", "conformal": {"coverage": {"value": 1}}}}, "was not measured"),
+        ({"status": 409, "json": {"code": "other", "title": "Wait", "detail": "wait"}}, "could not be read"),
+    ],
+)
+def test_what_is_ruled_out_without_a_figure_says_so(
+    page: Page, slice_png: bytes, answer: dict[str, Any], says: str
+) -> None:
+    page.route("**/metrics", lambda route: route.fulfill(**answer))
+    choose(page, ("slice.png", slice_png))
+    expect(page.locator("#set-note")).to_contain_text(says)
 
 
 def test_without_the_chart_library_the_figures_are_read_from_the_table(

@@ -138,7 +138,9 @@ def test_what_was_not_measured_is_not_shown(page: Page) -> None:
     page.route("**/metrics", lambda route: _answer_metrics(route, json=bare))
     page.reload()
 
-    expect(page.locator("#performance-note")).to_contain_text("also trained on 4 of them, so these figures flatter it")
+    expect(page.locator("#performance-note")).to_contain_text(
+        "also trained on 4 of these very files, so these figures flatter it"
+    )
     expect(page.locator("#figures div")).to_have_count(1)
     expect(page.locator("#figures")).to_contain_text("100.0")
     for part in ("confusion", "classes", "roc", "calibration", "splits", "external", "importance", "robustness"):
@@ -179,7 +181,7 @@ def test_a_cell_of_the_confusion_matrix_shows_the_slices_judged_so(page: Page, o
     expect(page.locator("#confusion-slices")).to_contain_text("0 slices of the measurement (test)")
     page.request.post(f"{origin}/predictions/{answer['id']}/feedback", data={"confirmed_class": "normal"})
     page.get_by_role("button", name="Normal called normal").click()
-    expect(page.locator("#confusion-slices h3")).to_contain_text("Shows normal, called normal")
+    expect(page.locator("#confusion-slices h3")).to_contain_text("Labelled normal, called normal")
     expect(page.locator(f"#confusion-slices a[href$='{answer['id']}'] img")).to_be_visible()
     expect(page.locator("#confusion-slices")).to_contain_text("not among this server’s labelled images")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +129,7 @@ def test_evaluating_tells_what_the_answers_hang_on(trained: Path, phantom_datase
     assert {"brightness", "contrast", "sharpness"} <= {row["property"] for row in importance["properties"]}
     assert all(len(row["per_class"]) == 4 for row in importance["regions"] + importance["properties"])
     assert written["split_truth"][0]["name"] == "official test"
+    assert re.search(r"marked review +\d\.\d{4} +\d\.\d{4} – \d\.\d{4} +12", result.stdout), "with its interval and n"
     card = (out / "card.md").read_text()
     for heading in ("Explanation check", "What the answers hang on", "Robustness", "Intended use", "Limits"):
         assert f"## {heading}" in card

@@ -58,7 +58,7 @@ export function decision(answer) {
   if (answer.decision === "confident") {
     return {
       label: "Confident",
-      note: "The probability is above the model’s operating point and the slice looks as expected.",
+      note: "The probability is above the model’s operating point and nothing about the picture was found unusual. Confident answers can be wrong.",
     };
   }
   return { label: "A person should review", note: reviewNote(answer.warnings) };

@@ -3,6 +3,7 @@ import { predictionAddress } from "../api.js";
 import { drawProbabilities } from "../charts/probabilities.js";
 import { element, make, setText } from "../dom.js";
 import { asProbability, className, decision, list, moment, sentence, warning } from "../words.js";
+import { coverageOf } from "./coverage.js";
 import { showLookAlikes } from "./lookalikes.js";
 import { showVerdict } from "./verdict.js";
 
@@ -32,7 +33,7 @@ export function showAnswer(item) {
   element("synthetic").hidden = !item.isSynthetic;
   showCancer(answer.cancer_probability);
   showProbabilities(answer.probabilities);
-  showSet(answer.prediction_set, Object.keys(answer.probabilities).length);
+  showSet(answer);
   showWarnings(answer.warnings);
   showVerdict(item);
   showLookAlikes(answer);
@@ -82,11 +83,19 @@ function showProbabilities(probabilities) {
   drawProbabilities(element("chart"), sorted.map(([name]) => className(name)), sorted.map(([, value]) => value));
 }
 
-function showSet(names, count) {
+/** Says which classes are left, and how often the true one was among them where that was measured. */
+async function showSet({ id, model_version: version, prediction_set: names, probabilities }) {
+  const isEvery = names.length === Object.keys(probabilities).length;
   const words = list(names.map((name) => className(name).toLowerCase()));
-  if (names.length === count) setText("set", "No class can be ruled out.");
+  if (isEvery) setText("set", "No class can be ruled out.");
   else if (names.length > 1) setText("set", `These classes cannot be ruled out: ${words}.`);
-  else setText("set", "The other classes are ruled out, as surely as the model’s card states.");
+  else setText("set", "The model rules the other classes out.");
+  element("set-note").hidden = isEvery;
+  element("set-note").dataset.of = id;
+  setText("set-note", "");
+  if (isEvery) return;
+  const note = await coverageOf(version);
+  if (element("set-note").dataset.of === id) setText("set-note", note);
 }
 
 function showWarnings(codes) {

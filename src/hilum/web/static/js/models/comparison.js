@@ -44,7 +44,7 @@ function comparedRow([label, find, written, difference, isMoreBetter], left, rig
   return row(label, [figureCell(a, written), figureCell(b, written), cell]);
 }
 
-const isSame = (left, right) => Boolean(left && right && left.dataset_digest && left.dataset_digest === right.dataset_digest && left.n === right.n);
+const isSame = (left, right) => Boolean(left && right && left.dataset_digest && left.dataset_digest === right.dataset_digest && left.split === right.split && left.n === right.n);
 
 function sameTest(left, right) {
   if (!left || !right) return "One of them was not measured.";
@@ -61,8 +61,8 @@ export async function compare(left, right) {
   element("comparison").hidden = false;
   showLoading(state, "Reading both models…");
   try {
-    const [champion, other] = await Promise.all([left, right].map((version) => getJson(`/models/${encodeURIComponent(version)}`)));
-    show(champion, other);
+    const [first, second] = await Promise.all([left, right].map((version) => getJson(`/models/${encodeURIComponent(version)}`)));
+    show(first, second);
     state.replaceChildren();
   } catch (error) {
     element("compared").hidden = true;
@@ -90,7 +90,7 @@ function gate({ report, version }) {
   const isPassed = report.verdict === "promote";
   return [
     make("h3", { text: "The gate" }),
-    make("p", { class: isPassed ? "callout" : "callout callout-care", text: isPassed ? `${version} was found no worse than the champion of its time.` : `${version} was found worse than the champion of its time.` }),
+    make("p", { class: isPassed ? "callout" : "callout callout-care", text: isPassed ? `${version} passed: by no check is it worse than the champion of its time beyond the margin.` : `${version} did not pass against the champion of its time; each check that failed says what it did not show.` }),
     table,
   ];
 }

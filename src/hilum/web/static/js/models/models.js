@@ -38,7 +38,7 @@ function shadowWords({ compared, disagreement }) {
   return `Unseen, the challenger answered ${compared.toLocaleString("en")} of the same live slices; on ${share} it said otherwise.`;
 }
 
-const option = ({ version }) => make("option", { value: version, text: version });
+const option = ({ version, aliases }) => make("option", { value: version, text: [version, ...aliases.map((alias) => `(${alias})`)].join(" ") });
 
 /** Offers pairs to compare: the champion, against the challenger or the newest other. */
 function offer() {

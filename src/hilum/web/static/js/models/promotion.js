@@ -27,7 +27,7 @@ export function promote(model, champion) {
         "Past answers stay as they were given; their heat maps can only be drawn by the model that gave them.",
         "The audit log keeps who did this.",
       ),
-      verdict === "refuse" ? make("p", { class: "callout callout-bad", text: "The gate found this model worse than the champion of its time." }) : null,
+      verdict === "refuse" ? make("p", { class: "callout callout-bad", text: "This model did not pass the gate against the champion of its time." }) : null,
     ].filter(Boolean),
     action: "Promote",
     isDangerous: verdict === "refuse",

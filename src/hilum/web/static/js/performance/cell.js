@@ -22,7 +22,7 @@ export async function showCell(part, truth, said) {
     ]);
     if (mine !== turn) return;
     part.replaceChildren(
-      make("h3", { text: `Shows ${className(truth).toLowerCase()}, called ${className(said).toLowerCase()}` }),
+      make("h3", { text: `Labelled ${className(truth).toLowerCase()}, called ${className(said).toLowerCase()}` }),
       ...ofMeasurement(measured), ...ofPeople(predictions, judged));
   } catch (error) {
     if (mine === turn) showFailure(part, error, () => showCell(part, truth, said));

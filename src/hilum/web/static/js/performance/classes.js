@@ -44,7 +44,9 @@ function reliabilityPoints(bins) {
 export function showReliability(bins, error) {
   element("calibration").hidden = !bins?.some(({ n }) => n > 0);
   if (element("calibration").hidden) return;
-  const expected = typeof error?.value === "number" ? ` On average they are off by ${percent(error.value)}.` : "";
+  const points = (value) => (value * 100).toFixed(1);
+  const interval = typeof error?.low === "number" ? ` (${points(error.low)} to ${points(error.high)})` : "";
+  const expected = typeof error?.value === "number" ? ` On average they are off by ${points(error.value)} points${interval}.` : "";
   setText("calibration-note", `On the line, answers are right as often as they say. Larger points: more slices.${expected}`);
   drawLines(element("reliability-chart"), [{ label: "Measured", points: reliabilityPoints(bins), isLoose: true }, DIAGONAL], {
     x: { ...UNIT, title: "Said" }, y: { ...UNIT, title: "Were right" }, hasPoints: true, hasLegend: false,

@@ -33,14 +33,14 @@ function note(metrics) {
 function whereMeasured({ n, split, dataset }) {
   if (!n) return "";
   const from = split && dataset ? ` of ${dataset} (${split})` : "";
-  return `Measured on ${n} slices${from}, with 95\u00a0% intervals.`;
+  return `Measured on ${n} slices${from}, with 95\u00a0% intervals; slices of one patient are alike, so the true ones are wider.`;
 }
 
 function trainedOn(count) {
   if (count === undefined) return "";
   return count === 0
-    ? "The model was trained on none of them."
-    : `The model was also trained on ${count} of them, so these figures flatter it.`;
+    ? "None of these very files was trained on."
+    : `The model was also trained on ${count} of these very files, so these figures flatter it.`;
 }
 
 function withoutCopies(figures) {

@@ -16,7 +16,7 @@ let changed = () => {};
 export const onRunChange = (listener) => { changed = listener; };
 
 export function showNoRun() {
-  showEmpty(element("run-state"), "No run yet", "Start one with the defaults: it takes minutes, and changes nothing unless what it makes is at least as good.");
+  showEmpty(element("run-state"), "No run yet", "Start one with the defaults: it takes minutes, and changes nothing unless the gate lets what it makes pass, or a person does.");
 }
 
 /** Shows a run, and follows it while it is under way. */
@@ -84,7 +84,7 @@ function facts(run) {
 function reportOf(run) {
   const table = checksTable(run.report);
   if (!table) return [];
-  const words = run.report.verdict === "promote" ? "The gate found it no worse than the champion." : "The gate found it worse than the champion.";
+  const words = run.report.verdict === "promote" ? "The gate let it pass: by no check is it worse than the champion beyond the margin." : "The gate did not let it pass: each check that failed says what it did not show.";
   const next = { "awaiting-approval": " A person decides.", refused: " The champion stays." }[run.status] ?? "";
   const link = run.model_version && make("p", {}, make("a", { href: `/registry?model=${encodeURIComponent(run.model_version)}`, text: "Compare the models" }));
   return [make("h3", { text: "Against the champion" }), make("p", { class: "fine", text: words + next }), table, link].filter(Boolean);
