@@ -87,12 +87,12 @@ def paste(page: Page, data: bytes) -> None:
     page.evaluate(_PASTE, base64.b64encode(data).decode())
 
 
-def serious_faults(page: Page) -> list[str]:
-    """What axe-core finds serious or critical on the page as it is, in words."""
+def serious_faults(page: Page, *others: str) -> list[str]:
+    """What axe-core finds serious, critical or of one of these `others` on the page as it is, in words."""
     page.evaluate(_AXE.read_text())
     found: list[dict[str, Any]] = page.evaluate(_RUN_AXE)
     return [
         f"{one['id']} at {', '.join(str(node['target']) for node in one['nodes'][:3])}: {one['help']}"
         for one in found
-        if one["impact"] in {"serious", "critical"}
+        if one["impact"] in {"serious", "critical", *others}
     ]

@@ -29,7 +29,7 @@ def test_no_page_has_serious_faults(blank: Page, origin: str, scheme: str, width
     for path in PAGES:
         blank.goto(origin + path, wait_until="networkidle")
         if path != "/docs":  # Swagger UI's own markup is not ours to mend
-            faults[path] = serious_faults(blank)
+            faults[path] = serious_faults(blank, "moderate")
             assert blank.evaluate(CUT_OFF) == [], path
         assert blank.evaluate(OVERFLOW) <= 0, path
     assert [fault for found in faults.values() for fault in found] == []
@@ -52,6 +52,20 @@ def test_the_whole_navigation_shows_at_twice_the_size(page: Page) -> None:
         page.set_viewport_size({"width": width, "height": 450})
         for link in page.locator("nav a").all():
             expect(link).to_be_in_viewport(ratio=1)
+
+
+def test_focus_shows_on_what_is_chosen_already(blank: Page, origin: str) -> None:
+    blank.goto(f"{origin}/performance", wait_until="networkidle")
+    cell = blank.locator("#confusion-table button").first
+    cell.focus()
+    blank.keyboard.press("Enter")
+    expect(cell).to_have_attribute("aria-pressed", "true")
+    expect(cell).to_have_css("outline-width", "3px")
+    blank.emulate_media(forced_colors="active")
+    blank.locator("nav a[aria-current]").focus()
+    blank.keyboard.press("Tab")
+    blank.keyboard.press("Shift+Tab")
+    expect(blank.locator("nav a[aria-current]")).to_have_css("outline-width", "3px")
 
 
 def test_the_place_and_the_chosen_slice_show_in_forced_colours(page: Page, slice_png: bytes) -> None:

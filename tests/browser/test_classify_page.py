@@ -45,7 +45,7 @@ def test_what_is_ruled_out_says_how_often_that_was_right(page: Page, slice_png: 
 
     share, low, high = (f"{100 * measured['coverage'][name]:.1f}\u00a0%" for name in ("value", "low", "high"))
     expect(page.locator("#set-note")).to_contain_text(f"held the true class in {share} ({low} to {high}) of 315 slices")
-    expect(page.locator("#set-note")).to_contain_text(f"made to in {100 * measured['target']:.1f}\u00a0%")
+    expect(page.locator("#set-note")).to_contain_text(f"made for {100 * measured['target']:.1f}\u00a0%")
 
 
 @pytest.mark.parametrize(

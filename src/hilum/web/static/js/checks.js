@@ -25,6 +25,6 @@ export function checksTable(report) {
   if (!report?.checks?.length) return null;
   const heads = ["", "Check", "Champion", "Challenger", "Allowed"].map((text) =>
     (text ? make("th", { scope: "col", text }) : make("th", { scope: "col" }, make("span", { class: "visually-hidden", text: "Result" }))));
-  return make("div", { class: "scroller", role: "region", "aria-label": "Checks of the gate", tabindex: "0" },
+  return make("div", { class: "scroller", role: "group", "aria-label": "Checks of the gate", tabindex: "0" },
     labelCells(make("table", { class: "table table-stack checks" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...report.checks.map(line)))));
 }

@@ -18,7 +18,7 @@ function measured(version) {
 
 function inWords({ coverage: { value, low, high, n }, target }, split) {
   const interval = typeof low === "number" ? ` (${percent(low)} to ${percent(high)})` : "";
-  return `Such sets held the true class in ${percent(value)}${interval} of ${count(n, "slice")} (${partName(split).toLowerCase()}); they are made to in ${percent(target)}. For new patients nothing is promised.`;
+  return `Such sets held the true class in ${percent(value)}${interval} of ${count(n, "slice")} (${partName(split).toLowerCase()}); they are made for ${percent(target)}. For new patients nothing is promised.`;
 }
 
 /** The measured coverage of the sets of model `version`, or why there is none, as a sentence. */

@@ -103,6 +103,6 @@ function sources(report) {
     make("td", { text: count(one.n, "image") }), make("td", { text: percent(one.a) }), make("td", { text: percent(one.b) }), change(one)));
   const heads = ["Source", "Test images", "Champion", "Challenger", "Difference"].map((text) => make("th", { scope: "col", text }));
   return [make("h3", { text: "Accuracy by source" }),
-    make("div", { class: "scroller", role: "region", "aria-label": "Accuracy by source", tabindex: "0" },
+    make("div", { class: "scroller", role: "group", "aria-label": "Accuracy by source", tabindex: "0" },
       labelCells(make("table", { class: "table table-stack" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows))))];
 }
