@@ -12,8 +12,10 @@ import cv2
 import onnx
 import pytest
 
+from gated_bundle import gated_copy
 from hilum.dataset.manifest import DatasetManifest, ImageRecord, Split
 from hilum.errors import BundleInvalid
+from hilum.evaluation import PairedTest
 from hilum.imaging.phantoms import draw_phantom
 from hilum.inference.bundle import HISTORY, MANIFEST, add_to_bundle
 from hilum.inference.manifest import Manifest, Parity
@@ -141,6 +143,73 @@ def test_images_that_the_champion_learnt_are_not_new(champion: Path, dataset: Da
     assert "fewer than 20 new images" in check.detail
 
 
+def test_new_images_are_judged_by_what_the_champion_learnt(
+    champion: Path, dataset: DatasetManifest, tmp_path: Path
+) -> None:
+    knowing = shutil.copytree(champion, tmp_path / "knowing")
+    learnt, fresh = dataset.records[:20], dataset.records[20:30]
+    (knowing / HISTORY).write_text(json.dumps({"trained_on_sha256": [record.sha256 for record in learnt]}))
+    add_to_bundle(knowing, [knowing / HISTORY])
+    names = dataset.class_names
+    mislabelled = [
+        record.model_copy(update={"class_name": names[(names.index(record.class_name) + 1) % len(names)]})
+        for record in fresh
+    ]
+    records = (*learnt, *mislabelled, *dataset.records[30:])
+    found = compare_bundles(
+        knowing, challenger(champion, tmp_path), dataset.model_copy(update={"records": records}),
+        rules=GateRules(least_new=10),
+    )  # fmt: skip
+    right = {record.sha256: record.class_name for record in fresh}
+    said = {row["sha256"]: row["looks_like"] for row in found.suspects}
+    assert len(said) >= 8
+    assert said.items() <= right.items()
+    assert "new-labels" in failed(found)
+
+
+@pytest.mark.parametrize(("groups", "is_judged"), [(1, False), (2, True)])
+def test_new_images_of_one_patient_cannot_be_judged_by_each_other(
+    champion: Path, dataset: DatasetManifest, tmp_path: Path, groups: int, is_judged: bool
+) -> None:
+    records = [
+        record.model_copy(update={"group": f"new-{row % groups}"}) if row < 30 else record
+        for row, record in enumerate(dataset.records)
+    ]
+    found = compare_bundles(
+        champion, challenger(champion, tmp_path), dataset.model_copy(update={"records": tuple(records)})
+    )
+    (check,) = (check for check in found.checks if check.name == "new-labels")
+    assert (check.challenger is not None) == is_judged
+    assert isinstance(found.suspects, tuple)
+
+
+def test_a_gate_that_refuses_more_is_told_by_the_images_it_refuses(
+    champion: Path, dataset: DatasetManifest, tmp_path: Path
+) -> None:
+    old = gated_copy(champion, tmp_path / "old")
+    new = changed(
+        gated_copy(champion, tmp_path / "new", refuse_below=0.9999999, unusual_below=1.0), model_version="new"
+    )
+    found = compare_bundles(old, new, dataset)
+    (check,) = (check for check in found.checks if check.name == "not-a-chest-ct")
+    assert (check.passed, check.champion) == (False, 0.0)
+    assert check.challenger is not None
+    assert check.challenger > 0.9
+
+
+def test_one_source_is_not_judged_by_itself_and_sizes_are_in_megabytes(
+    champion: Path, dataset: DatasetManifest, tmp_path: Path
+) -> None:
+    records = tuple(record.model_copy(update={"source": "import"}) for record in dataset.records)
+    bundle = _larger(champion, tmp_path)
+    found = compare_bundles(champion, bundle, dataset.model_copy(update={"records": records}))
+    assert [row["source"] for row in found.by_source] == ["import"]
+    assert "source:import" not in {check.name for check in found.checks}
+    (size,) = (check for check in found.checks if check.name == "size")
+    sizes = [(folder / GRAPH).stat().st_size / 1e6 for folder in (champion, bundle)]
+    assert [size.champion, size.challenger] == sizes
+
+
 def _lost_class(champion: Path, folder: Path) -> Path:
     manifest = Manifest.model_validate_json((champion / MANIFEST).read_bytes())
     names = tuple(f"other_{name}" if index == 0 else name for index, name in enumerate(manifest.class_names))
@@ -186,6 +255,8 @@ def test_a_test_set_too_small_shows_nothing(champion: Path, dataset: DatasetMani
     new = challenger(champion, tmp_path)
     for n in (0, 5):
         few = dataset.model_copy(update={"records": dataset.records[: 30 + n]})
-        assert failed(compare_bundles(champion, new, few)) == {"test-images"}
+        found = compare_bundles(champion, new, few)
+        assert failed(found) == {"test-images"}
+        assert (found.n, found.mcnemar) == (n, PairedTest(0, 0, 1.0))
     few = dataset.model_copy(update={"records": dataset.records[:35]})
     assert failed(compare_bundles(champion, new, few, rules=GateRules(least_images=5))) == set()
