@@ -115,6 +115,24 @@ def test_a_worse_model_is_refused_and_every_flipped_image_is_named(
     assert [row["image_id"] for row in found.flipped if row["sha256"] in ids] in ([], ["image-1"])
 
 
+def test_new_labels_are_measured_by_the_champions_errors_whatever_the_challenger_says(
+    champion: Path, dataset: DatasetManifest, tmp_path: Path
+) -> None:
+    worse = changed(write_tiny_bundle(tmp_path / "worse", version="new", seed=297), parity=PARITY)
+    found = [compare_bundles(champion, new, dataset) for new in (challenger(champion, tmp_path), worse)]
+    first, second = (next(check for check in one.checks if check.name == "new-labels") for one in found)
+    assert first == second
+
+
+def test_a_slower_model_is_refused_by_its_own_time(
+    champion: Path, dataset: DatasetManifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hilum.services.promotion.milliseconds_per_slice", lambda *_: [1.0, 30.0])
+    found = compare_bundles(champion, challenger(champion, tmp_path), dataset)
+    (latency,) = (check for check in found.checks if check.name == "latency")
+    assert (latency.champion, latency.challenger, failed(found)) == (1.0, 30.0, {"latency"})
+
+
 def test_wrong_labels_of_new_images_are_refused_and_named(
     champion: Path, dataset: DatasetManifest, tmp_path: Path
 ) -> None:
