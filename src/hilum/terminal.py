@@ -167,7 +167,7 @@ def print_assessment(assessment: Assessment) -> None:
         figures = (row.precision, row.recall, row.f1, row.auroc)
         classes.add_row(row.class_name, str(row.support), *(_cells(f)[0] for f in figures), *map(str, counts))
     console.print(classes)
-    console.print(_split_truth(assessment))
+    console.print(_split_truth(assessment), *_external(assessment))
     if conformal := assessment.conformal:
         value, interval = _cells(conformal.coverage)
         console.print(
@@ -201,11 +201,18 @@ def _split_truth(assessment: Assessment) -> Table:
         shown.add_column(heading, justify="left" if heading == "split" else "right")
     for row in assessment.split_truth():
         shown.add_row(escape(row.name), str(row.n), *_cells(row.accuracy), *_cells(row.macro_f1))
-    for other in assessment.splits.external:
-        shown.add_row(
-            escape(f"{other.name}: AUROC, specificity"), str(other.n), *_cells(other.auroc), *_cells(other.specificity)
-        )
     return shown
+
+
+def _external(assessment: Assessment) -> list[Table]:
+    """Cancer against none on other data, each row with what it says; no table where there is none."""
+    shown = Table(box=box.SIMPLE)
+    for heading in ("cancer against none", "n", "AUROC", "sensitivity", "specificity"):
+        shown.add_column(heading, justify="left" if heading.startswith("cancer") else "right")
+    for row in assessment.splits.external:
+        figures = (" ".join(_cells(figure)) for figure in (row.auroc, row.sensitivity, row.specificity))
+        shown.add_row(escape(f"{row.name}: {row.note}"), str(row.n), *figures)
+    return [shown] if assessment.splits.external else []
 
 
 def _importance(importance: FeatureImportance) -> Table:

@@ -174,6 +174,7 @@ def test_other_splits_and_data_are_told_after_the_official_ones(
     result = hilum("evaluate", "--quick", "--model", bundle, "--data", phantom_dataset)
 
     assert result.exit_code == 0, result.output
+    assert re.search(r"iq-oth-nccd: left out +180 +0\.8120 0\.7770 – 0\.8460", result.stdout)
     written = json.loads((bundle / "metrics.json").read_text())
     names = [row["name"] for row in written["split_truth"]]
     assert names[0] == "official test"
