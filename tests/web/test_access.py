@@ -236,8 +236,11 @@ def test_a_database_that_is_gone_keeps_known_keys_in_force(
     answer = client.post("/predict", headers=bearer(known), files={"file": ("a.png", slice_png)})
     assert answer.status_code == 200
     assert refused(client.get("/limits", headers=bearer(new))) == (503, "access-unavailable")
+    elsewhere = {"cookie": "hilum-session=opened-on-another-server"}
+    assert refused(client.get("/limits", headers=elsewhere)) == (503, "access-unavailable")
     monkeypatch.undo()
     ring.renew()
+    assert client.get("/limits", headers=elsewhere).status_code == 401
     assert client.get("/limits", headers=bearer(unknown)).status_code == 200
     assert refused(client.get("/limits", headers=bearer(new))) == (401, "key-invalid")
 
