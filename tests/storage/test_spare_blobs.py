@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import combinations_with_replacement
@@ -16,6 +17,7 @@ from hilum.errors import BlobMissing, BlobStoreUnavailable
 from hilum.imaging.decode import decode
 from hilum.services.datasets import Datasets, ImageFilter
 from hilum.services.retention import Retention
+from hilum.services.spare_blobs import require_prompt
 from hilum.services.state import LABELLED
 from hilum.storage import predictions
 from hilum.storage.blobs import Blobs, folder_url, open_blobs
@@ -221,3 +223,10 @@ def test_an_import_that_takes_longer_than_bytes_are_safe_is_refused(
     with pytest.raises(BlobStoreUnavailable, match="bring fewer at once"):
         datasets.add(incoming((drawn_png(1), "normal")), source="import", takes_new_classes=True)
     assert datasets.page(ImageFilter()) == []
+
+
+def test_a_row_has_half_the_time_that_bytes_stay_aside() -> None:
+    now = time.monotonic()
+    require_prompt(now - 1700, timedelta(hours=1))
+    with pytest.raises(BlobStoreUnavailable, match=r"put 19\d\d s before"):
+        require_prompt(now - 1900, timedelta(hours=1))
