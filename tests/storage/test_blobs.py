@@ -133,6 +133,14 @@ def test_a_store_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyP
     blobs = open_blobs("s3://bucket", "slices")
     with pytest.raises(BlobStoreUnavailable):
         blobs.put(b"slice")
+    for ask in (
+        blobs.get,
+        blobs.delete,
+        lambda digest: blobs.set_aside(digest, SOME_DAY),
+        lambda _: list(blobs.aside()),
+    ):
+        with pytest.raises(BlobStoreUnavailable):
+            ask("0" * 64)
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BlobStoreUnavailable):
         open_blobs(folder_url(tmp_path / "file" / "folder"), "slices")
@@ -181,7 +189,9 @@ def failing_store(failures: int) -> Iterator[FailingStore]:
         server.shutdown()
 
 
-@pytest.mark.parametrize("url", ["", "/srv/blobs", "http://localhost/blobs", "ftp://host/x", "memory://"])
+@pytest.mark.parametrize(
+    "url", ["", "/srv/blobs", "http://localhost/blobs", "ftp://host/x", "memory://", "s3://", "s3:///prefix"]
+)
 def test_refuses_what_is_no_address_of_its_stores(url: str) -> None:
     with pytest.raises(BlobStoreUnsupported):
         open_blobs(url, "slices")
