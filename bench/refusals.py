@@ -1,6 +1,7 @@
-"""Compares ways to schedule the threads of `hilum serve` by how soon it refuses beyond saturation, and what they cost.
+"""Compares what a refusal for want of a core costs `hilum serve` with what it costs Granian alone, in turns.
 
-One server for each way, all in one run; each round asks every one of them in turn, in another order.
+Slices come at a constant rate to a `hilum serve` that finds no core free for any of them, and to a server that answers
+503 and does nothing else. The second is the least that a refusal can cost behind that server.
 """
 
 from __future__ import annotations
@@ -8,114 +9,104 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import loop, machine, wrk
+import psutil
+
+from bench import machine
 from bench.client import predict_request
 from bench.figures import report, table
-from bench.overload import exchanged, summarised
-from bench.server import Server
+from bench.open_loop import send
+from bench.server import Server, free_port
 
-_WAYS = {
-    "as it starts": {},
-    "switch 1 ms": {"TRIAL_SWITCH_S": "0.001"},
-    "switch 0.5 ms": {"TRIAL_SWITCH_S": "0.0005"},
-    "computing at nice 5": {"TRIAL_COMPUTE_NICE": "5"},
-    "storing at nice 1": {"TRIAL_STORE_NICE": "1"},
-}
-_PATCH = """
-import os, sys, threading
-
-if "TRIAL_SWITCH_S" in os.environ:
-    sys.setswitchinterval(float(os.environ["TRIAL_SWITCH_S"]))
-set_priority, run = os.setpriority, threading.Thread.run
+_HILUM, _BARE = "hilum", "Granian alone"
+_NEVER_ROOM = """
+from hilum.errors import Overloaded
+from hilum.services.workers import Workers
 
 
-def step_back(which, who, value):
-    is_computing = threading.current_thread().name.startswith("hilum-compute")
-    set_priority(which, who, int(os.environ.get("TRIAL_COMPUTE_NICE", value)) if is_computing else value)
+def check_room(self):
+    raise Overloaded("every core is busy for longer than a request waits", limit=0.5, actual=0.6)
 
 
-def begin(self):
-    if self.name.startswith(("hilum-history", "hilum-image-put")):
-        set_priority(os.PRIO_PROCESS, threading.get_native_id(), int(os.environ.get("TRIAL_STORE_NICE", "0")))
-    run(self)
-
-
-os.setpriority, threading.Thread.run = step_back, begin
+Workers.check_room = check_room
 """
 """Python runs it before anything else of a server (`sitecustomize`), so that no setting is needed for what is tried."""
 
-_SHOWN = ("closed_per_s", "goodput_per_s", "answered_p99_ms", "refused_p50_ms", "refused_p99_ms", "health_p99_ms")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures, prints the table and writes the JSON."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if unknown := set(options.ways) - set(_WAYS):
-        parser.error(f"there is no way called {', '.join(sorted(unknown))}")
-    wrk.check_installed()
+    """Measures, prints the table and writes the JSON; 1 where something else than a refusal came."""
+    options = _parser().parse_args(arguments)
     about = machine.description()
-    files = loop.answered_files(machine.test_files(machine.data_folder()), None)
-    ways = {name: _WAYS[name] for name in options.ways or _WAYS}
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+    requests = [predict_request(file) for file in machine.test_files(machine.data_folder())]
+    found: dict[str, list[float]] = {_HILUM: [], _BARE: []}
     servers, generators = machine.divided_cores()
+    n_others = 0
     with ExitStack() as stack:
-        patch = stack.enter_context(TemporaryDirectory(prefix="hilum-bench-"))
-        (Path(patch) / "sitecustomize.py").write_text(_PATCH)
-        path = os.pathsep.join(filter(None, (patch, os.environ.get("PYTHONPATH"))))
         machine.stay_on(servers)
-        running = {
-            name: stack.enter_context(Server(None, settings | {"PYTHONPATH": path})) for name, settings in ways.items()
-        }
+        running = {_HILUM: stack.enter_context(_refusing_hilum()), _BARE: stack.enter_context(_bare())}
         machine.stay_on(generators)
-        loads = [wrk.run(one.port, files, connections=16, seconds=3) for one in running.values()]
-        rate = options.times * loads[0].requests_per_s
-        names = list(ways)
+        for port, _ in running.values():
+            asyncio.run(send(port, requests, rate=options.rate, seconds=1))
         for number in range(options.rounds):
-            for name in names[number % len(names) :] + names[: number % len(names)]:
-                found[name].append(_measure(running[name].port, files, rate, options.seconds))
+            for name in sorted(running, reverse=bool(number % 2)):
+                port, cpu_s = running[name]
+                before = cpu_s()
+                sent = asyncio.run(send(port, requests, rate=options.rate, seconds=options.seconds))
+                found[name].append((cpu_s() - before) / len(sent) * 1000)
+                n_others += sum(one.status != 503 for one in sent)
             print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
-    results: dict[str, Any] = {"offered_per_s": rate, "ways": found}
-    report("refusals", about, results, _table(found), options.out)
-    return 0
+    results: dict[str, Any] = {"rate": options.rate, "not_refused": n_others, "cpu_ms": found}
+    report("refusals", about, results, _table(found, n_others), options.out)
+    return 1 if n_others else 0
 
 
-def _measure(port: int, files: Sequence[Path], rate: float, seconds: int) -> dict[str, float]:
-    """Beyond saturation (open loop), and at it (closed loop)."""
-    sent, probes = asyncio.run(exchanged(port, [predict_request(file) for file in files], rate, seconds))
-    load = wrk.run(port, files, connections=16, seconds=seconds)
-    return summarised(sent, probes, rate, seconds) | {"closed_per_s": load.requests_per_s}
+@contextmanager
+def _refusing_hilum() -> Iterator[tuple[int, Callable[[], float]]]:
+    """Port, and processor seconds so far, of a `hilum serve` without a free core."""
+    with TemporaryDirectory(prefix="hilum-bench-") as folder:
+        (Path(folder) / "sitecustomize.py").write_text(_NEVER_ROOM)
+        path = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
+        with Server(None, {"PYTHONPATH": path}) as server:
+            yield server.port, server.cpu_s
 
 
-def _table(found: dict[str, list[dict[str, float]]]) -> str:
-    """Medians; and in how many rounds a way refused sooner than the first one did."""
-    first = next(iter(found.values()))
-    rows = [
-        (
-            name,
-            *(round(median(one[key] for one in rounds), 1) for key in _SHOWN),
-            f"{sum(a['refused_p99_ms'] < b['refused_p99_ms'] for a, b in zip(rounds, first, strict=True))} of "
-            f"{len(rounds)}",
-        )
-        for name, rounds in found.items()
-    ]
-    return table(("", *(key.replace("_", " ") for key in _SHOWN), "p99 below the first's"), rows)
+@contextmanager
+def _bare() -> Iterator[tuple[int, Callable[[], float]]]:
+    """The same of a server that does nothing else."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "bench.bare_refusals", str(port)])
+    family = psutil.Process(process.pid)
+    try:
+        while not any(one.laddr.port == port for child in family.children() for one in child.net_connections("tcp")):
+            time.sleep(0.05)
+        yield port, lambda: sum(sum(child.cpu_times()[:2]) for child in (family, *family.children()))
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _table(found: dict[str, list[float]], n_others: int) -> str:
+    ratios = [ours / bare for ours, bare in zip(found[_HILUM], found[_BARE], strict=True)]
+    rows = [(name, f"{median(times):.3f}", f"{min(times):.3f} to {max(times):.3f}") for name, times in found.items()]
+    shown = table(("", "processor ms a refusal", "least to most"), rows)
+    each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    return f"{shown}\n\nhilum takes {median(ratios):.2f} times of it (each round: {each}); not refused: {n_others}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.refusals", description=__doc__)
-    parser.add_argument("ways", nargs="*", metavar="WAY", help=f"of {', '.join(_WAYS)}; by default all")
-    parser.add_argument("--times", type=float, default=2.0, help="times saturation")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=6, help="of each load in a round")
+    parser.add_argument("--rate", type=float, default=430.0, help="slices a second")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--seconds", type=int, default=5, help="of each server in a round")
     parser.add_argument("--out", type=Path, help="JSON file; by default one in bench/results")
     return parser
 

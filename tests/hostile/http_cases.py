@@ -204,7 +204,7 @@ def _addresses() -> tuple[HttpCase, ...]:
                   "method-not-allowed"),
         HttpCase("H78", "trace", lambda: request("/predict", method="TRACE"), (405,), "method-not-allowed"),
         HttpCase("H78", "unknown-verb", lambda: request("/health", method="BREW"), (405,), "method-not-allowed"),
-        HttpCase("H79", "html", lambda: request("/nowhere", "Accept: text/html"), (404,), None),  # a page
+        HttpCase("H79", "html", lambda: request("/nowhere", "Accept: text/html"), (404,), "not-found"),
         HttpCase("H79", "nothing-acceptable", lambda: request("/nowhere", "Accept: audio/ogg;q=1, */*;q=0"), (404,),
                   "not-found"),
         HttpCase("H80", "host", lambda: request("/health", host="evil.example"), (400,), "host-not-allowed"),

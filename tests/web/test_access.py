@@ -118,7 +118,7 @@ def test_an_unknown_address_tells_strangers_nothing(guarded: Guarded) -> None:
 
 
 def test_a_strangers_browser_is_shown_where_to_sign_in(guarded: Guarded) -> None:
-    page = guarded.serve().get("/models/none", headers={"accept": "text/html,*/*;q=0.8"})
+    page = guarded.serve().get("/models/none", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
 
     assert (page.status_code, page.headers["content-type"]) == (401, "text/html; charset=utf-8")
     assert page.headers["www-authenticate"].startswith("Bearer")

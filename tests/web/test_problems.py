@@ -79,9 +79,12 @@ def test_a_browser_reads_a_refusal_as_a_page(client: TestClient, path: str, stat
 @pytest.mark.parametrize(
     ("accept", "is_page"),
     [
-        ("text/html", True),
-        ("application/json;q=0.9, text/html", True),
-        ("text/*, */*;q=0.1", True),
+        ("text/html, application/xhtml+xml", True),
+        ("application/json;q=0.9, Application/XHTML+XML, text/html", True),
+        ("text/*, application/xhtml+xml, */*;q=0.1", True),
+        ("text/html", False),
+        ("text/html, */*;q=0.8", False),
+        ("text/html;q=0, application/xhtml+xml", False),
         ("*/*", False),
         ("", False),
         ("application/problem+json, text/html", False),

@@ -50,9 +50,15 @@ def shown(request: Request, here: str) -> dict[str, Any]:
 
 
 def is_navigation(request: Request) -> bool:
-    """Whether a browser asks for a page: it reads, and likes HTML better than JSON."""
-    offered = ("application/problem+json", "application/json", "text/html")
-    return request.method in {"GET", "HEAD"} and preferred(request.headers.get("accept"), offered) == "text/html"
+    """Whether a browser asks for a page: it reads, and likes HTML better than JSON.
+
+    Every browser that navigates names XHTML too. A program that says `Accept: text/html` to an API does not, and is
+    answered as an API answers.
+    """
+    accept = request.headers.get("accept", "")
+    if request.method not in {"GET", "HEAD"} or "application/xhtml+xml" not in accept.lower():
+        return False
+    return preferred(accept, ("application/problem+json", "application/json", "text/html")) == "text/html"
 
 
 def problem_page(
