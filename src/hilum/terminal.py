@@ -158,7 +158,8 @@ def print_assessment(assessment: Assessment) -> None:
     for name, figure in assessment.headline():
         table.add_row(name, *_cells(figure), str(figure.n))
     for name, figure in _decision_figures(assessment):
-        table.add_row(name, *_cells(figure), str(figure.n))
+        value, interval = _cells(figure) if figure.n else ("none was", "")
+        table.add_row(name, value, interval, str(figure.n))
     console.print(table)
     classes = Table(box=box.SIMPLE)
     for heading in ("class", "n", "precision", "recall", "F1", "AUROC", *("→ " + n for n in overall.class_names)):
