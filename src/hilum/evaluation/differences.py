@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hilum.evaluation.means import Z_ONE_SIDED, bounds_of_alike
+from hilum.evaluation.means import NO_WIDTH, Z_ONE_SIDED, bounds_of_alike
 from hilum.evaluation.measures import Case, Floats, measure
 from hilum.evaluation.scoring import group_indices, resamples
 
 _BOUNDS = (5.0, 95.0)
 """Each is the bound of a one-sided test at 5 %, as for non-inferiority (ICH E9, section 3.3.2)."""
 
-_NO_WIDTH = 1e-12
-"""Sums of the same numbers in another order differ by less."""
 
 _MEASURES = ("accuracy", "expected_calibration_error", "log_loss")
 
@@ -116,7 +114,7 @@ def compare(
 
 def _difference(a: float, b: float, replicates: Floats, n: int) -> Difference:
     low, high = (float(bound) for bound in np.percentile(replicates, _BOUNDS))
-    return Difference(a, b, b - a, low, high, n, is_same=high - low < _NO_WIDTH)
+    return Difference(a, b, b - a, low, high, n, is_same=high - low < NO_WIDTH)
 
 
 def _widened(found: Difference, n_groups: int) -> Difference:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.evaluation.means import bounds_of_alike
+from hilum.evaluation.means import NO_WIDTH, bounds_of_alike
 from hilum.evaluation.measures import PROBABILITY_FLOOR, Case, Floats
 from hilum.evaluation.results import Figure
 
 _INTERVAL = (2.5, 97.5)
-_NO_WIDTH = 1e-12
-"""Sums of the same numbers in another order differ by less."""
 
 _RANGES = {"brier_score": (0.0, 2.0), "log_loss": (0.0, float(-np.log(PROBABILITY_FLOOR)))}
 """Where one image's value may lie, of the measures for which that is not from 0 to 1."""
@@ -65,7 +63,7 @@ class Intervals:
         if not drawn.size or not n:
             return Figure(value, None, None, n)
         low, high = (float(bound) for bound in np.percentile(drawn, _INTERVAL))
-        if high - low > _NO_WIDTH:
+        if high - low > NO_WIDTH:
             return Figure(value, low, high, n)
         if name in _MEANS_OVER_CLASSES:
             return self._mean_over_classes(name, value, n)

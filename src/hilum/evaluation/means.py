@@ -12,6 +12,9 @@ from hilum.evaluation.results import Figure
 Z_TWO_SIDED, Z_ONE_SIDED = 1.959964, 1.644854
 """Standard normal quantiles of 97.5 % and of 95 %."""
 
+NO_WIDTH = 1e-12
+"""An interval narrower has none: sums of the same numbers in another order differ by less."""
+
 
 def mean_figure(
     values: ArrayLike, *, within: tuple[float, float] = (0.0, 1.0), n_bootstrap: int = 2000, seed: int = 0

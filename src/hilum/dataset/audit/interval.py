@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.dataset.audit.finding import Score
-from hilum.evaluation.means import bounds_of_alike
+from hilum.evaluation.means import NO_WIDTH, bounds_of_alike
 
 _RESAMPLES = 1000
-_NO_WIDTH = 1e-12
-"""Sums of the same numbers in another order differ by less."""
 
 
 def score(
@@ -38,7 +36,7 @@ def score(
     weights = rng.multinomial(shape[0], np.full(shape[0], 1 / shape[0]), size=_RESAMPLES)
     values = _values(weights @ right, weights @ total, is_balanced=is_balanced)
     low, high = np.percentile(values, (2.5, 97.5))
-    if high - low < _NO_WIDTH:
+    if high - low < NO_WIDTH:
         low, high = _of_alike(right, total, is_balanced=is_balanced)
     value = float(_values(right.sum(axis=0)[None], total.sum(axis=0)[None], is_balanced=is_balanced)[0])
     majority = 1 / len(classes) if is_balanced else float(total.sum(axis=0).max() / total.sum())
