@@ -12,7 +12,9 @@ from page_actions import IS_DRAWN, OVERFLOW, choose, drop, serious_faults
 from playwright.sync_api import Page, expect
 from retraining_server import labelled_zip, retraining_server
 
+from journey_client import until_served
 from labelled_samples import drawn_png
+from server_process import RunningServer
 
 if find_spec("keras") is None:  # which the worker loads, not this process
     pytest.skip("the training packages are not installed", allow_module_level=True)
@@ -33,10 +35,16 @@ _IS_SHOWN = "one => one.complete && one.naturalWidth > 0"
 
 
 @pytest.fixture(scope="module")
-def origin(built_pages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a server with a worker answers; the tests of this module tell one story, in their order."""
+def server(built_pages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server with a worker; the tests of this module tell one story, in their order."""
     with retraining_server(tmp_path_factory.mktemp("retraining")) as server:
-        yield f"http://localhost:{server.port}"
+        yield server
+
+
+@pytest.fixture
+def origin(server: RunningServer) -> str:
+    """Where it answers."""
+    return f"http://localhost:{server.port}"
 
 
 @pytest.fixture
@@ -133,7 +141,9 @@ def _answered_by(page: Page, origin: str) -> Any:
     return page.locator("#model").text_content()
 
 
-def test_the_challenger_answers_once_promoted_and_no_more_once_rolled_back(page: Page, origin: str) -> None:
+def test_the_challenger_answers_once_promoted_and_no_more_once_rolled_back(
+    page: Page, origin: str, server: RunningServer
+) -> None:
     challenger = _chosen_model(page, origin)
     champion = page.locator("#left").input_value()
     assert _answered_by(page, origin) == champion
@@ -145,7 +155,7 @@ def test_the_challenger_answers_once_promoted_and_no_more_once_rolled_back(page:
     expect(dialog).to_contain_text(f"{champion} no longer answers")
     dialog.get_by_role("button", name="Promote", exact=True).click()
     expect(page.locator("#models-rows tr", has_text=challenger)).to_contain_text("Champion")
-    _until_served(page, origin, challenger)
+    until_served(server, challenger)
     assert _answered_by(page, origin) == challenger
     _look_into_the_confusion_matrix(page, origin)
 
@@ -154,7 +164,7 @@ def test_the_challenger_answers_once_promoted_and_no_more_once_rolled_back(page:
     expect(dialog).to_contain_text(f"{champion} answers every prediction again")
     dialog.get_by_role("button", name="Roll back").click()
     expect(page.locator("#models-rows tr", has_text=champion)).to_contain_text("Champion")
-    _until_served(page, origin, champion)
+    until_served(server, champion)
     assert _answered_by(page, origin) == champion
 
 
@@ -167,15 +177,6 @@ def _look_into_the_confusion_matrix(page: Page, origin: str) -> None:
     expect(shown).to_have_count(int((cell.text_content() or "").split()[0]))
     page.wait_for_function(_IS_SHOWN, arg=shown.first.element_handle())
     expect(page.locator("#confusion-slices")).to_contain_text("of the measurement (test)")
-
-
-def _until_served(page: Page, origin: str, version: str) -> None:
-    page.wait_for_function(
-        "async ([version]) => (await (await fetch('/health')).json()).model_version === version",
-        arg=[version],
-        timeout=_PATIENCE_MS,
-        polling=500,
-    )
 
 
 def test_automation_is_set_and_says_what_its_triggers_see(page: Page) -> None:
