@@ -140,7 +140,7 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(assessment.to_dict()))
     else:
-        from hilum.terminal import print_assessment
+        from hilum.assessment_tables import print_assessment
 
         print_assessment(assessment)
     click.echo(f"written to {folder}", err=True)
@@ -149,7 +149,8 @@ def evaluate(
 def _evaluate_coarse(
     bundle: Path, manifest: DatasetManifest, split: str, scheme: LabelScheme, *, as_json: bool
 ) -> None:
-    from hilum.terminal import TerminalProgress, print_coarse_assessment
+    from hilum.assessment_tables import print_coarse_assessment
+    from hilum.terminal import TerminalProgress
     from hilum.training.coarse_assessment import assess_coarse
 
     with TerminalProgress() as progress:

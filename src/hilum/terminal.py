@@ -20,12 +20,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from hilum.dataset.audit.finding import Audit
     from hilum.dataset.manifest import DatasetManifest
-    from hilum.evaluation import Figure
     from hilum.inference.manifest import Manifest
-    from hilum.training.assessment import Assessment
-    from hilum.training.coarse_assessment import CoarseAssessment
     from hilum.training.gate.fit import GateReport
-    from hilum.training.probes.findings import FeatureImportance
 
 _LOG_EVERY_S = 15.0
 _MOST_TOLD = 40
@@ -100,7 +96,7 @@ def print_predictions(rows: Sequence[dict[str, Any]]) -> None:
             row["decision"],
             ", ".join(_WORDS.get(warning, warning) for warning in row["warnings"]),
         )
-    console = _console()
+    console = wide_console()
     console.print(table)
     for row in rows:
         if "look_alikes" in row:
@@ -119,119 +115,9 @@ def _look_alikes(row: dict[str, Any]) -> Table:
     return table
 
 
-def print_coarse_assessment(assessment: CoarseAssessment) -> None:
-    """Cancer against none, then how each label was answered."""
-    console = _console()
-    console.print(f"{assessment.model_version} on {assessment.dataset}, split {assessment.split}")
-    if cancer := assessment.cancer:
-        table = Table(box=box.SIMPLE)
-        for heading in ("cancer against none", "value", "95 % interval", "n"):
-            table.add_column(heading, justify="left" if heading.startswith("cancer") else "right")
-        figures = {"AUROC": cancer.auroc, "sensitivity": cancer.sensitivity, "specificity": cancer.specificity}
-        for name, figure in figures.items():
-            table.add_row(name, *_cells(figure), str(figure.n))
-        console.print(table)
-    labels = Table(box=box.SIMPLE)
-    for heading in ("label", "may be", "n", "called cancer", "mean cancer probability", "marked review"):
-        labels.add_column(heading, justify="left" if heading in {"label", "may be"} else "right")
-    for row in assessment.by_label:
-        shares = (row.called_cancer, row.mean_cancer_probability, row.review_share)
-        meaning = ", ".join(row.meaning) or "no class of this model"
-        labels.add_row(row.label, meaning, str(row.n), *(_cells(figure)[0] for figure in shares))
-    console.print(labels)
-
-
-def print_assessment(assessment: Assessment) -> None:
-    """Headline figures, per-class figures and the confusion matrix."""
-    console = _console()
-    overall = assessment.overall
-    console.print(
-        f"{assessment.model.model_version} on {assessment.dataset}, split {assessment.split}, n = {overall.n}"
-    )
-    if assessment.n_trained_on:
-        console.print(
-            f"[yellow]{assessment.n_trained_on} of these very files were trained on; see the rows without copies"
-        )
-    table = Table(box=box.SIMPLE)
-    for heading in ("figure", "value", "95 % interval", "n"):
-        table.add_column(heading, justify="left" if heading == "figure" else "right")
-    for name, figure in assessment.headline():
-        table.add_row(name, *_cells(figure), str(figure.n))
-    for name, figure in _decision_figures(assessment):
-        value, interval = _cells(figure) if figure.n else ("none was", "")
-        table.add_row(name, value, interval, str(figure.n))
-    console.print(table)
-    classes = Table(box=box.SIMPLE)
-    for heading in ("class", "n", "precision", "recall", "F1", "AUROC", *("→ " + n for n in overall.class_names)):
-        classes.add_column(heading, justify="left" if heading == "class" else "right", overflow="fold")
-    for row, counts in zip(overall.per_class, overall.confusion_matrix, strict=True):
-        figures = (row.precision, row.recall, row.f1, row.auroc)
-        classes.add_row(row.class_name, str(row.support), *(_cells(f)[0] for f in figures), *map(str, counts))
-    console.print(classes)
-    console.print(_split_truth(assessment), *_external(assessment))
-    if conformal := assessment.conformal:
-        value, interval = _cells(conformal.coverage)
-        console.print(
-            f"prediction sets held the true class in {value} ({interval}), n = {conformal.coverage.n}; "
-            f"made for {conformal.target:.2f}"
-        )
-    if findings := assessment.findings:
-        console.print(_importance(findings.importance))
-        for sentence in findings.importance.sentences:
-            console.print(f"[yellow]{escape(sentence)}", highlight=False)
-        console.print(escape(findings.robustness.sentence), highlight=False)
-
-
-def _decision_figures(assessment: Assessment) -> list[tuple[str, Figure]]:
-    """How many were marked for review, and how many of the others were right, with Wilson's intervals."""
-    from hilum.evaluation import share_figure
-
-    n = assessment.overall.n
-    reviewed = round(assessment.review_share * n)
-    right = round((assessment.confident_accuracy or 0.0) * (n - reviewed))
-    return [
-        ("marked review", share_figure(reviewed, n)),
-        ("accuracy when confident", share_figure(right, n - reviewed)),
-    ]
-
-
-def _split_truth(assessment: Assessment) -> Table:
-    """Every split's figures, those measured here first."""
-    shown = Table(box=box.SIMPLE)
-    for heading in ("split", "n", "accuracy", "95 % interval", "macro F1", "95 % interval"):
-        shown.add_column(heading, justify="left" if heading == "split" else "right")
-    for row in assessment.split_truth():
-        shown.add_row(escape(row.name), str(row.n), *_cells(row.accuracy), *_cells(row.macro_f1))
-    return shown
-
-
-def _external(assessment: Assessment) -> list[Table]:
-    """Cancer against none on other data, each row with what it says; no table where there is none."""
-    shown = Table(box=box.SIMPLE)
-    for heading in ("cancer against none", "n", "AUROC", "sensitivity", "specificity"):
-        shown.add_column(heading, justify="left" if heading.startswith("cancer") else "right")
-    for row in assessment.splits.external:
-        figures = (" ".join(_cells(figure)) for figure in (row.auroc, row.sensitivity, row.specificity))
-        shown.add_row(escape(f"{row.name}: {row.note}"), str(row.n), *figures)
-    return [shown] if assessment.splits.external else []
-
-
-def _importance(importance: FeatureImportance) -> Table:
-    """What filling a region and exchanging a property did."""
-    shown = Table(box=box.SIMPLE)
-    for heading in ("filled or exchanged", "n", "change of true probability", "95 % interval", "other answers"):
-        shown.add_column(heading, justify="left" if heading.startswith("filled") else "right")
-    for name, effect, figure in (
-        *((row.region, row.effect, row.effect.probability_drop) for row in importance.regions),
-        *((row.name, row.effect, row.effect.probability_change) for row in importance.properties.rows),
-    ):
-        shown.add_row(name.replace("_", " "), str(effect.n), *_cells(figure), str(effect.n_changed))
-    return shown
-
-
 def print_audit(audit: Audit) -> None:
     """Each finding with what it does to a score and what to do, then what the probe scores."""
-    console = _console()
+    console = wide_console()
     console.print(
         f"{escape(audit.dataset)}: {audit.n_images} images, {audit.n_distinct} different, "
         f"{audit.n_refused} files refused; {len(audit.findings)} findings\n"
@@ -256,7 +142,7 @@ def print_audit(audit: Audit) -> None:
 
 def print_dataset(manifest: DatasetManifest) -> None:
     """Images by split and class, and what was found wrong."""
-    console = _console()
+    console = wide_console()
     table = Table(box=box.SIMPLE)
     table.add_column("split")
     for name in manifest.class_names:
@@ -281,7 +167,7 @@ def print_dataset(manifest: DatasetManifest) -> None:
 
 def print_batch(items: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
     """What became of each file of a batch, told by file where it was not accepted."""
-    console = _console()
+    console = wide_console()
     told = [item for item in items if item["status"] != "accepted" or item["code"]]
     table = Table(box=box.SIMPLE)
     for heading in ("file", "label", "status", "why"):
@@ -301,7 +187,7 @@ def print_batch(items: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
 
 def print_gate_report(report: GateReport) -> None:
     """What a gate refuses of pictures it was not fitted on, and the pictures to look at."""
-    console = _console()
+    console = wide_console()
     settings = report.settings
     console.print(f"refused below {settings.refuse_below:.3f}, a warning below {settings.unusual_below:.3f}")
     table = Table(box=box.SIMPLE)
@@ -337,7 +223,7 @@ def print_bundle(manifest: Manifest, directory: Path, lineage: Mapping[str, str]
     }
     for name, value in {**rows, **(lineage or {})}.items():
         table.add_row(name, escape(value))
-    _console().print(table)
+    wide_console().print(table)
 
 
 def print_models(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -358,17 +244,10 @@ def print_models(rows: Sequence[Mapping[str, Any]]) -> None:
             str(headline.get("n") or ""),
             escape(row["parent_version"] or ""),
         )
-    _console().print(table)
+    wide_console().print(table)
 
 
-def _console() -> Console:
+def wide_console() -> Console:
     """Standard output; wide where it is a file or a pipe, so that few columns are folded."""
     console = Console()
     return console if console.is_terminal else Console(width=180)
-
-
-def _cells(figure: Figure) -> tuple[str, str]:
-    if figure.value is None:
-        return "undefined", ""
-    interval = "" if figure.low is None else f"{figure.low:.4f} – {figure.high:.4f}"
-    return f"{figure.value:.4f}", interval

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from hilum.assessment_tables import print_assessment
 from hilum.evaluation import Figure, evaluate
 from hilum.inference.bundle import open_bundle
 from hilum.inference.measured_answers import MeasuredAnswers
-from hilum.terminal import print_assessment
 from hilum.training.assessment import Assessment, Conformal
 from hilum.training.card import write_card
 from hilum.training.split_rows import SplitRow, SplitRows
