@@ -206,7 +206,7 @@ def _lost(topology: Topology, acknowledged: Sequence[str]) -> list[str]:
     place = ""
     while True:
         page = json.loads(ask(topology, "GET", f"/predictions?limit=200{place}", 200))
-        found |= {one["id"] for one in page["predictions"]}
+        found |= {one["id"] for one in page["items"]}
         if page["next"] is None:
             return [prediction_id for prediction_id in acknowledged if prediction_id not in found]
         place = f"&cursor={quote(page['next'])}"

@@ -113,7 +113,7 @@ def _ask(port: int, path: str, accept: str, times: int) -> dict[str, Any]:
         spent.append((time.perf_counter() - started_at) * 1000)
         if response.status != 200:
             raise SystemExit(f"{path} was answered {response.status}: {body[:300]!r}")
-    items = len(json.loads(body)["predictions"]) if path.startswith("/predictions") else None
+    items = len(json.loads(body)["items"]) if path.startswith("/predictions") else None
     connection.close()
     return {"n": times, "median_ms": round(median(spent), 1), "max_ms": round(max(spent), 1), "items": items}
 

@@ -17,7 +17,7 @@ def test_what_no_page_has_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(topology: Any, method: str, path: str, expected: int) -> bytes:
         asked = parse_qs(urlsplit(path).query)
         ids, after = PAGES[asked.get("cursor", [""])[0]]
-        return json.dumps({"predictions": [{"id": one} for one in ids], "next": after}).encode()
+        return json.dumps({"items": [{"id": one} for one in ids], "next": after}).encode()
 
     monkeypatch.setattr(cluster, "ask", answer)
     topology: Any = None

@@ -160,7 +160,7 @@ def test_a_history_out_of_reach_can_be_asked_again(page: Page) -> None:
 
 
 def test_the_first_start_leads_on(page: Page) -> None:
-    page.route("**/predictions?*", lambda route: route.fulfill(json={"predictions": [], "next": None}))
+    page.route("**/predictions?*", lambda route: route.fulfill(json={"items": [], "next": None}))
     page.reload()
     expect(page.locator("#history-state")).to_contain_text("No predictions yet")
     expect(page.get_by_role("link", name="Classify a slice")).to_be_visible()

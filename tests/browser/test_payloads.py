@@ -88,7 +88,7 @@ def test_stored_predictions(blank: Page, origin: str) -> None:
         }
         for number, payload in enumerate(PAYLOADS)
     ]  # fmt: skip
-    blank.route("**/predictions?*", lambda route: route.fulfill(json={"predictions": stored, "next": None}))
+    blank.route("**/predictions?*", lambda route: route.fulfill(json={"items": stored, "next": None}))
     blank.goto(f"{origin}/history")
     expect(blank.locator("#history-rows tr")).to_have_count(20)
     assert blank.locator(".model").all_text_contents() == list(PAYLOADS)

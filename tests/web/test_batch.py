@@ -64,7 +64,7 @@ def test_every_result_is_kept(client: TestClient, slice_png: bytes) -> None:
     items = send(client, slice_png, slice_png, b"x").json()["items"]
 
     assert all(item["result"]["stored"] for item in items[:2])
-    kept = client.get("/predictions").json()["predictions"]
+    kept = client.get("/predictions").json()["items"]
     assert {one["id"] for one in kept} == {item["result"]["id"] for item in items[:2]}
 
 
@@ -95,7 +95,7 @@ def test_a_batch_that_cannot_be_taken_is_refused_whole(
 
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert "JANE" not in response.text
-    assert client.get("/predictions").json()["predictions"] == []
+    assert client.get("/predictions").json()["items"] == []
 
 
 def test_an_upload_without_files_is_refused(client: TestClient, slice_png: bytes) -> None:

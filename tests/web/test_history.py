@@ -75,7 +75,7 @@ def test_pages_hold_every_answer_once_the_newest_first(client: TestClient, pictu
     cursor: str | None = ""
     while cursor is not None:
         page = client.get("/predictions", params={"limit": 2} | ({"cursor": cursor} if cursor else {})).json()
-        found += [item["id"] for item in page["predictions"]]
+        found += [item["id"] for item in page["items"]]
         cursor = page["next"]
     assert found == ids[::-1]
 
@@ -85,11 +85,11 @@ def test_filters(client: TestClient, pictures: list[bytes]) -> None:
 
     for field in ("predicted_class", "decision", "model_version"):
         wanted = answers[0][field]
-        listed = client.get("/predictions", params={field: wanted}).json()["predictions"]
+        listed = client.get("/predictions", params={field: wanted}).json()["items"]
         assert [item["id"] for item in listed] == [one["id"] for one in answers[::-1] if one[field] == wanted]
     past, future = "2001-01-01", "2999-01-01"
-    assert client.get("/predictions", params={"until": past}).json() == {"predictions": [], "next": None}
-    assert len(client.get("/predictions", params={"since": past, "until": future}).json()["predictions"]) == 5
+    assert client.get("/predictions", params={"until": past}).json() == {"items": [], "next": None}
+    assert len(client.get("/predictions", params={"since": past, "until": future}).json()["items"]) == 5
 
 
 def test_predictions_are_found_by_feedback_and_by_how_they_begin(client: TestClient, pictures: list[bytes]) -> None:
@@ -100,7 +100,7 @@ def test_predictions_are_found_by_feedback_and_by_how_they_begin(client: TestCli
         client.post(f"/predictions/{answer['id']}/feedback", json={"confirmed_class": name})
 
     def found(**query: str) -> set[str]:
-        return {item["id"] for item in client.get("/predictions", params=query).json()["predictions"]}
+        return {item["id"] for item in client.get("/predictions", params=query).json()["items"]}
 
     assert found(feedback="agrees") == {agreed["id"]}
     assert found(feedback="differs") == {corrected["id"]}
@@ -121,7 +121,7 @@ def test_moments_before_and_after_all_predictions_are_moments(client: TestClient
     ask(client, pictures[0])
     first, last = "0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00"
     for query, found in ((f"since={first}&until={last}", 1), (f"since={last}", 0), (f"until={first}", 0)):
-        assert len(client.get(f"/predictions?{query}").json()["predictions"]) == found
+        assert len(client.get(f"/predictions?{query}").json()["items"]) == found
 
 
 @pytest.mark.parametrize(
@@ -289,9 +289,9 @@ def test_old_predictions_and_their_images_are_deleted(
         ask(client, pictures[1])
         later = datetime.now(UTC) + timedelta(days=29)
         assert history.delete_old(later) == 0
-        assert len(client.get("/predictions").json()["predictions"]) == 2
+        assert len(client.get("/predictions").json()["items"]) == 2
         assert history.delete_old(later + timedelta(days=2)) == 2
-        assert client.get("/predictions").json()["predictions"] == []
+        assert client.get("/predictions").json()["items"] == []
         assert history.delete_old(later + timedelta(days=2, hours=2)) == 0  # images go once they were aside for an hour
     assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
 
@@ -312,7 +312,7 @@ def test_a_prediction_whose_row_would_come_too_late_for_its_image_is_not_acknowl
 
     assert answer["stored"] is False
     assert "history-unavailable" in answer["warnings"]
-    assert client.get("/predictions").json()["predictions"] == []
+    assert client.get("/predictions").json()["items"] == []
 
 
 def test_predictions_go_on_without_the_database_and_history_heals(
@@ -333,7 +333,7 @@ def test_predictions_go_on_without_the_database_and_history_heals(
                 postgresql.start()
             time.sleep(0.1)
             after = ask(client, pictures[2])
-            found = client.get("/predictions").json()["predictions"]
+            found = client.get("/predictions").json()["items"]
 
     assert [answer["stored"] for answer in (first, *during, after)] == [True, False, False, False, True]
     assert all("history-unavailable" in answer["warnings"] for answer in during)
@@ -363,7 +363,7 @@ def test_another_program_that_locks_the_file_holds_up_no_prediction(
     assert [answer["stored"] for answer in (before, during, after)] == [True, False, True]
     assert (said.status_code, said.json()["code"]) == (503, "history-unavailable")
     assert said.headers["retry-after"] == "2"
-    assert [one["id"] for one in listed.json()["predictions"]] == [before["id"]]  # readers need no lock
+    assert [one["id"] for one in listed.json()["items"]] == [before["id"]]  # readers need no lock
 
 
 def test_an_image_that_cannot_be_kept_is_said(tiny_bundle: Path, pictures: list[bytes], tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_two_processes_count_and_remember_together(two: tuple[RunningServer, Pat
     assert told.endswith(b"# EOF\n")
 
     page = json.loads(_get(server, "/predictions?limit=100")[1])
-    assert {item["id"] for item in page["predictions"]} == ids
+    assert {item["id"] for item in page["items"]} == ids
     shown = {_get(server, f"/predictions/{one}/explanation", "image/png")[0] for one in ids}
     assert shown == {200}, "whichever process is asked"
 

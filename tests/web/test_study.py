@@ -36,7 +36,7 @@ def send(client: TestClient, *files: bytes, headers: dict[str, str] | None = Non
 
 def stored(client: TestClient) -> int:
     """How many predictions are kept."""
-    return len(client.get("/predictions?limit=200").json()["predictions"])
+    return len(client.get("/predictions?limit=200").json()["items"])
 
 
 def texts(dataset: pydicom.Dataset) -> str:
@@ -97,7 +97,7 @@ def test_a_series_as_a_structured_report(client: TestClient, tmp_path: Path) -> 
     assert (str(report.PatientName), report.PatientID) == ("DOE^JANE-19610704", "ID-DOE^JANE-19610704")
     assert (report.StudyInstanceUID, report.Modality, report.VerificationFlag) == ("1.2.3", "SR", "UNVERIFIED")
     words = texts(report)
-    answer = client.get("/predictions?limit=1").json()["predictions"][0]["answer"]
+    answer = client.get("/predictions?limit=1").json()["items"][0]["answer"]
     assert answer["model_version"] in words
     assert "not a medical device" in words
     assert words.count("1.2.3.4.5.") >= 3
@@ -113,7 +113,7 @@ def test_a_slice_as_a_structured_report(client: TestClient, tmp_path: Path) -> N
 
     report = pydicom.dcmread(io.BytesIO(response.content))
     assert str(report.PatientName) == "Müller^Jörg"
-    stored_answer = client.get("/predictions").json()["predictions"][0]["answer"]
+    stored_answer = client.get("/predictions").json()["items"][0]["answer"]
     values = [float(value) for value in re.findall(r"Numeric Value +DS: '?([0-9.e-]+)'?", texts(report))]
     assert values[0] == pytest.approx(stored_answer["cancer_probability"], abs=1e-6)
     assert values[1:] == pytest.approx(list(stored_answer["probabilities"].values()), abs=1e-6)

@@ -97,7 +97,7 @@ class PredictionRecord(BaseModel):
 class PredictionPage(BaseModel):
     """Some predictions, the newest first."""
 
-    predictions: list[PredictionRecord]
+    items: list[PredictionRecord]
     next: str | None = Field(description="the `cursor` of the next page; null on the last")
 
 

@@ -68,7 +68,7 @@ async def list_predictions(
     shown = found[:limit]
     has_more = len(found) > limit
     return PredictionPage(
-        predictions=[_record(stored) for stored in shown],
+        items=[_record(stored) for stored in shown],
         next=cursor_of((shown[-1].created_at, shown[-1].id)) if has_more else None,
     )
 

@@ -60,16 +60,16 @@ async function show() {
   element("history-table").removeAttribute("aria-busy");
 }
 
-function showPage({ predictions, next: following }) {
+function showPage({ items, next: following }) {
   next = following;
-  const isEmpty = predictions.length === 0;
-  element("history-rows").replaceChildren(...predictions.map(historyRow));
+  const isEmpty = items.length === 0;
+  element("history-rows").replaceChildren(...items.map(historyRow));
   element("history-table").hidden = isEmpty;
   element("pager").hidden = isEmpty || (cursors.length === 1 && !next);
   element("newer").disabled = cursors.length === 1;
   element("older").disabled = !next;
   const first = (cursors.length - 1) * PAGE;
-  setText("page-number", `${(first + 1).toLocaleString("en")} to ${(first + predictions.length).toLocaleString("en")}`);
+  setText("page-number", `${(first + 1).toLocaleString("en")} to ${(first + items.length).toLocaleString("en")}`);
   if (isEmpty) showNothing();
   else element("history-state").replaceChildren();
 }
@@ -102,8 +102,8 @@ async function classes() {
   try {
     const { class_names: names } = await measuredPerformance();
     if (names) return names;
-    const { predictions } = await getJson("/predictions", { limit: 1 });
-    return Object.keys(predictions[0]?.answer.probabilities ?? {});
+    const { items } = await getJson("/predictions", { limit: 1 });
+    return Object.keys(items[0]?.answer.probabilities ?? {});
   } catch {
     return [];
   }

@@ -48,12 +48,12 @@ function judgedTile({ id, image_kept: isKept }) {
   return link;
 }
 
-function ofPeople({ problem, predictions, next }, query) {
+function ofPeople({ problem, items, next }, query) {
   if (problem) return [make("p", { class: "fine", text: sentence(problem.detail) })];
-  if (predictions.length === 0) return [make("p", { class: "fine", text: "Nobody has judged an answer here so yet." })];
+  if (items.length === 0) return [make("p", { class: "fine", text: "Nobody has judged an answer here so yet." })];
   return [
     make("p", { class: "fine", text: "Judged so by people here:" }),
-    make("div", { class: "tiles" }, ...predictions.map(judgedTile)),
+    make("div", { class: "tiles" }, ...items.map(judgedTile)),
     next ? make("p", {}, make("a", { href: address("/history", query), text: "All of them in the history" })) : "",
   ];
 }
