@@ -133,6 +133,79 @@ def test_every_server_follows_promotions_and_rollbacks(models: RegisteredModels,
         assert one.trouble == two.trouble == ()
 
 
+def test_a_promotion_is_followed_at_once_where_it_was_made(
+    models: RegisteredModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployment_module, "LOOK_S", 300)
+    with models.serving() as deployment:
+        deployment.start()
+        deployment.promote("tiny-b", actor="cli")
+        assert serves(deployment, "tiny-b")
+        deployment.rollback(actor="cli")
+        assert serves(deployment, "tiny-a")
+
+
+def test_a_promotion_loads_its_model_once(models: RegisteredModels) -> None:
+    loaded: list[str] = []
+
+    def load(folder: Path) -> ServedModel:
+        loaded.append(folder.name)
+        return load_model(folder)
+
+    with models.serving(load=load) as deployment:
+        deployment.look()
+        deployment.promote("tiny-b", actor="cli")
+        deployment.look()
+        assert loaded == ["tiny-a", "tiny-b"]
+
+
+def test_a_promotion_overtaken_by_another_servers_is_not_served(models: RegisteredModels) -> None:
+    with models.serving() as deployment:
+        deployment.look()
+        deployment.promote("tiny-b", actor="cli")
+        models.registry.promote("tiny-c", actor="cli")
+        deployment.look()
+        assert deployment.service.model.version == "tiny-c"
+
+
+def test_a_bundle_registered_under_another_models_version_is_not_served(models: RegisteredModels) -> None:
+    load = lambda folder: load_model(models.bundles["tiny-c"] if folder.name == "tiny-b" else folder)  # noqa: E731
+    with models.serving(load=load) as deployment:
+        deployment.look()
+        with pytest.raises(BundleInvalid, match="registered as tiny-b calls itself tiny-c"):
+            deployment.promote("tiny-b", actor="cli")
+
+
+def test_the_challenger_is_compared_until_it_serves_itself(models: RegisteredModels) -> None:
+    with models.serving() as deployment:
+        deployment.look()
+        assert deployment.shadow.report is None
+        models.registry.challenge("tiny-b")
+        deployment.look()
+        assert deployment.shadow.report is not None
+        assert deployment.shadow.report.version == "tiny-b"
+        models.registry.challenge("tiny-a")
+        deployment.look()
+        assert deployment.shadow.report is None
+
+
+def test_a_bundle_not_registered_for_want_of_a_database_is_registered_later(
+    empty: RegisteredModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with empty.serving() as deployment:
+        with monkeypatch.context() as patch:
+            patch.setattr(deployment.registry, "register", _fails)
+            with pytest.raises(DatabaseUnavailable):
+                deployment.look()
+        assert empty.registry.list() == []
+        deployment.look()
+    assert empty.registry.aliases()[CHAMPION].version == "tiny-a"
+
+
+def _fails(*_: object) -> None:
+    raise DatabaseUnavailable("it does not answer")
+
+
 def test_a_request_keeps_the_model_it_began_with(models: RegisteredModels, slice_png: bytes) -> None:
     with models.serving() as deployment:
         service = deployment.service
@@ -347,12 +420,17 @@ def test_a_start_without_any_loadable_model_is_not_ready(models: RegisteredModel
         assert deployment.trouble == ()
 
 
+@pytest.mark.parametrize("it_is_promoted", ["before-the-start", "while-it-serves"])
 def test_without_its_database_a_server_starts_with_what_served_last(
-    models: RegisteredModels, tmp_path: Path, slice_png: bytes
+    models: RegisteredModels, tmp_path: Path, slice_png: bytes, it_is_promoted: str
 ) -> None:
-    models.registry.promote("tiny-b", actor="cli")
-    with models.serving():
-        pass
+    if it_is_promoted == "before-the-start":
+        models.registry.promote("tiny-b", actor="cli")
+    with models.serving() as up:
+        if it_is_promoted == "while-it-serves":
+            up.look()
+            models.registry.promote("tiny-b", actor="cli")
+            up.look()
     down = RegisteredModels("postgresql://nobody:x@127.0.0.1:1/none", tmp_path, models.bundles)
     with down.serving() as deployment:
         assert asyncio.run(deployment.service.predict(slice_png)).model_version == "tiny-b"
@@ -364,21 +442,20 @@ def test_without_its_database_a_server_starts_with_what_served_last(
 
 
 def test_a_database_that_comes_back_is_followed(
-    models: RegisteredModels, quick: None, monkeypatch: pytest.MonkeyPatch
+    models: RegisteredModels, quick: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with models.serving() as deployment:
         aliases = deployment.registry.aliases
         deployment.start()
         assert serves(deployment, "tiny-a")
 
-        def fail() -> None:
-            raise DatabaseUnavailable("it does not answer")
-
-        monkeypatch.setattr(deployment.registry, "aliases", fail)
+        monkeypatch.setattr(deployment.registry, "aliases", _fails)
         until = time.monotonic() + 5
         while not deployment.trouble and time.monotonic() < until:
             time.sleep(0.01)
         assert deployment.trouble == ("the registry cannot be reached: it does not answer",)
+        time.sleep(0.1)  # some looks, which all fail
+        assert len([record for record in caplog.records if "cannot be reached" in record.message]) == 1
         models.registry.promote("tiny-c", actor="cli")
         monkeypatch.setattr(deployment.registry, "aliases", aliases)
         assert serves(deployment, "tiny-c")
