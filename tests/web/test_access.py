@@ -293,6 +293,15 @@ def test_behind_tls_the_cookie_is_for_tls_only(guarded: Guarded) -> None:
     assert client.get("/limits", headers=tls | {"cookie": f"hilum-session={value}"}).status_code == 401
 
 
+def test_a_session_holds_at_once_at_every_server(guarded: Guarded) -> None:
+    here, there = guarded.serve(), guarded.serve()
+    key = guarded.key()
+    assert there.get("/limits", headers=bearer(key)).status_code == 200  # keys and sessions are read there now
+    here.post("/sessions", json={"key": key})
+    there.cookies.update(here.cookies)
+    assert there.get("/limits").status_code == 200
+
+
 def test_sessions_end_with_time_and_with_their_key(guarded: Guarded) -> None:
     client = guarded.serve(AccessRules(session_time=timedelta(0)))
     key = guarded.key()
