@@ -46,10 +46,8 @@ def print_assessment(assessment: Assessment) -> None:
     console.print(
         f"{assessment.model.model_version} on {assessment.dataset}, split {assessment.split}, n = {overall.n}"
     )
-    if assessment.n_trained_on:
-        console.print(
-            f"[yellow]{assessment.n_trained_on} of these very files were trained on; see the rows without copies"
-        )
+    for caution in _cautions(assessment):
+        console.print(f"[yellow]{escape(caution)}", highlight=False)
     table = Table(box=box.SIMPLE)
     for heading in ("figure", "value", "95 % interval", "n"):
         table.add_column(heading, justify="left" if heading == "figure" else "right")
@@ -78,6 +76,15 @@ def print_assessment(assessment: Assessment) -> None:
         for sentence in findings.importance.sentences:
             console.print(f"[yellow]{escape(sentence)}", highlight=False)
         console.print(escape(findings.robustness.sentence), highlight=False)
+
+
+def _cautions(assessment: Assessment) -> list[str]:
+    """What a reader must know before the figures."""
+    cautions = list(assessment.overall.notes)
+    if count := assessment.n_trained_on:
+        so = "see the rows without copies" if assessment.without_copies else "the figures flatter"
+        cautions.insert(0, f"{count} of these very files were trained on; {so}")
+    return cautions
 
 
 def _decision_figures(assessment: Assessment) -> list[tuple[str, Figure]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,7 @@ def train(
       hilum train --data kaggle:mohamedhanyyy/chest-ctscan-images --out models/mine
       hilum train --data path/to/dataset --also path/to/iq-oth-nccd --ignore benign --out models/mine
     """
-    from hilum.dataset.labels import LabelScheme
+    from hilum.dataset.labels import LabelScheme, told_cancers
     from hilum.terminal import TerminalProgress
 
     with training_packages():
@@ -80,12 +81,13 @@ def train(
     scheme = LabelScheme.of(manifest.class_names, coarse=dict(map(_coarse_label, coarse)), ignored=ignore)
     others = [dataset_of(source) for source in also]
     _require_labels(ignore, [manifest, *others])
+    click.echo(f"{told_cancers(scheme.class_names)} Names decide it: rename folders where it is wrong.", err=True)
     settings = TrainingSettings(architecture=arch, **options)
     with TerminalProgress() as progress:
         train_model(
             manifest, out, settings, progress, also=others, scheme=scheme, gate_from=gate_from or _gate_source()
         )
-    click.echo(f"bundle written to {out}; measure it with: hilum evaluate --model {out} --data {data}")
+    click.echo(f"bundle written to {out}; {_how_to_measure(out, data, manifest, scheme)}")
 
 
 @click.command()
@@ -94,7 +96,7 @@ def train(
 @click.option("--split", default="test", show_default=True, help="Split to measure on; 'all' takes every image.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for metrics.json and pictures [the bundle].")
 @click.option("--coarse", multiple=True, metavar="LABEL=CLASS+…", help="A label that may be any of several classes.")
-@click.option("--ignore", multiple=True, metavar="LABEL", help="A label the model has no class for; shown apart.")
+@click.option("--ignore", multiple=True, metavar="LABEL", help="A label to leave out; may be given again.")
 @click.option("--quick", is_flag=True, help="Leave out explanation check, feature importance and robustness.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json instead of a table.")
 def evaluate(
@@ -134,6 +136,8 @@ def evaluate(
     if is_coarse(manifest, scheme):
         _evaluate_coarse(bundle, manifest, split, scheme, as_json=as_json)
         return
+    if scheme.ignored:
+        manifest = manifest.without(scheme.ignored)
     with TerminalProgress() as progress:
         assessment = assess(bundle, manifest, split, progress, quick=quick)
     folder = write_assessment(assessment, bundle, out)
@@ -144,6 +148,21 @@ def evaluate(
 
         print_assessment(assessment)
     click.echo(f"written to {folder}", err=True)
+
+
+def _how_to_measure(out: Path, data: str, manifest: DatasetManifest, scheme: LabelScheme) -> str:
+    """The command that measures a new bundle on what was set aside of its data, if anything was."""
+    tested = {record.class_name for record in manifest.of_split("test")} - scheme.ignored
+    if not tested:
+        return "its data have no test split: measure it with hilum evaluate on images that it has not seen"
+    ignored = [word for label in sorted(scheme.ignored & set(manifest.class_names)) for word in ("--ignore", label)]
+    coarse = [
+        word
+        for label in sorted(tested - set(scheme.class_names))
+        for word in ("--coarse", f"{label}={'+'.join(scheme.coarse[label])}")
+    ]
+    command = ["hilum", "evaluate", "--model", str(out), "--data", data, *ignored, *coarse]
+    return f"measure it with: {shlex.join(command)}"
 
 
 def _evaluate_coarse(

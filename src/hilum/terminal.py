@@ -212,6 +212,7 @@ def print_bundle(manifest: Manifest, directory: Path, lineage: Mapping[str, str]
         "folder": str(directory),
         "architecture": manifest.architecture,
         "classes": ", ".join(manifest.class_names),
+        "cancers": ", ".join(manifest.cancer_class_names) or "none",
         "input": f"{manifest.preprocessing.side} px",
         "graphs": ", ".join(manifest.engine_files),
         "temperature": f"{manifest.temperature:.3f}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hilum.dataset.labels import LabelScheme, cancer_classes
+from hilum.dataset.labels import LabelScheme, cancer_classes, told_cancers
 from hilum.errors import DatasetInvalid
 
 REFERENCE = ("adenocarcinoma", "large_cell_carcinoma", "normal", "squamous_cell_carcinoma")
@@ -48,3 +48,10 @@ def test_an_unknown_label_is_refused_with_the_options_that_help() -> None:
 def test_a_coarse_label_cannot_mean_a_class_there_is_not() -> None:
     with pytest.raises(DatasetInvalid, match="no class sarcoma"):
         LabelScheme.of(REFERENCE, coarse={"malignant": ["cancer", "sarcoma"]})
+
+
+def test_which_classes_count_as_cancers_is_said() -> None:
+    told = told_cancers(("adenocarcinoma", "large_cell", "normal"))
+    assert told == "As cancers count adenocarcinoma; as none count large_cell, normal."
+    assert "No class counts as a cancer" in told_cancers(("clear", "nodule"))
+    assert "Every class counts as a cancer" in told_cancers(("adenocarcinoma", "malignant"))

@@ -80,10 +80,15 @@ def test_a_model_without_cancer_classes_names_no_cancer_probability(manifest: Ma
     assert answer(manifest, slice_png, 0.5, 0.2, 0.2, 0.1, cancer_class_names=()).cancer_probability is None
 
 
+def test_a_model_of_cancers_only_does_not_call_every_slice_surely_cancer(manifest: Manifest, slice_png: bytes) -> None:
+    names = manifest.class_names
+    assert answer(manifest, slice_png, 0.5, 0.2, 0.2, 0.1, cancer_class_names=names).cancer_probability is None
+
+
 def test_a_cancer_probability_never_exceeds_one(manifest: Manifest, slice_png: bytes) -> None:
     rng = np.random.default_rng(0)
     for row in rng.dirichlet(np.ones(4), 30):
-        prediction = answer(manifest, slice_png, *row, cancer_class_names=manifest.class_names)
+        prediction = answer(manifest, slice_png, *row, cancer_class_names=manifest.class_names[1:])
         assert prediction.cancer_probability is not None
         assert prediction.cancer_probability <= 1
 

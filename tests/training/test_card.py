@@ -46,11 +46,26 @@ def test_the_card_of_any_data_names_no_other(assessment: Assessment, tmp_path: P
     card = write_card(assessment, tmp_path).read_text()
     assert "A tiny that classifies" in card
     assert "not a medical device" in card
+    assert "children" not in card  # nobody knows of how old patients the data are
+    assert "As cancers count adenocarcinoma" in card
     assert "## Intended use" in card
     assert "Kaggle" not in card
     assert "Mendeley" not in card
     assert "## The same recipe" not in card  # there is one row only
     assert "training-history.png" not in card
+
+
+def test_a_split_that_lacks_a_class_is_said_to(
+    assessment: Assessment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking = evaluate([[0.7, 0.1, 0.1, 0.1]] * 2, [0, 1], assessment.model.class_names, n_bootstrap=20)
+    lacks = replace(assessment, overall=lacking, n_trained_on=2)
+    print_assessment(lacks)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "No image is of class normal: its recall counts as 0" in told
+    assert "2 of these very files were trained on; the figures flatter" in told
+    assert "No image is of class normal" in write_card(lacks, tmp_path).read_text()
+    assert replace(lacks, split="all").split_truth()[0].name == "all images"
 
 
 def test_the_article_fits_the_architecture(assessment: Assessment, tmp_path: Path) -> None:
@@ -88,5 +103,5 @@ def test_coverage_and_other_splits_are_told(assessment: Assessment, tmp_path: Pa
     card = write_card(replace(assessment, splits=rows, conformal=conformal), tmp_path).read_text()
     assert "hold the true class in 98% of slices" in card
     assert "hold it in 0.981 [0.962, 0.994]" in card
-    split_rows = [line for line in card.splitlines() if line.startswith(("| official", "| random"))]
-    assert [line.split(" | ")[0] for line in split_rows] == ["| official test", "| random cross-validation"]
+    split_rows = [line for line in card.splitlines() if line.startswith(("| test split", "| random"))]
+    assert [line.split(" | ")[0] for line in split_rows] == ["| test split", "| random cross-validation"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,3 +45,29 @@ def test_a_label_nobody_explains_is_refused(model: Path, write_classes: Callable
     result = CliRunner().invoke(main, ["evaluate", "--model", str(model), "--data", str(data), "--split", "all"])
     assert result.exit_code == 4
     assert "does not know the classes benign" in result.stderr
+    assert "--ignore benign" in result.stderr
+
+
+def test_ignored_images_are_left_out_and_the_classes_measured(model: Path, write_classes: Callable[..., Path]) -> None:
+    data = write_classes(benign=2, adenocarcinoma=5, normal=4)
+    command = ["evaluate", "--quick", "--model", str(model), "--data", str(data), "--split", "all"]
+    result = CliRunner().invoke(main, [*command, "--ignore", "benign", "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["n"] == 9
+    assert json.loads((model / "metrics.json").read_bytes())["split_truth"][0]["name"] == "all images"
+
+
+def test_the_hint_after_training_measures_what_was_set_aside(
+    tmp_path: Path, write_classes: Callable[..., Path], tiny_backbone: None
+) -> None:
+    data = write_classes(benign=6, nodule=7, normal=7)
+    train_it = ["train", "--data", str(data), "--out", str(tmp_path / "my model"), "--mode", "head", "--side", "64"]
+    untested = CliRunner().invoke(main, [*train_it, "--epochs", "2", "--ignore", "benign"])
+    assert "its data have no test split" in untested.stdout
+    assert "No class counts as a cancer (nodule, normal)" in untested.stderr
+    for name in ("benign", "nodule", "normal"):
+        (data / "test" / name).mkdir(parents=True)
+        (data / "train" / name / "0.png").rename(data / "test" / name / "0.png")
+    tested = CliRunner().invoke(main, [*train_it, "--epochs", "2", "--ignore", "benign"])
+    hint = shlex.split(tested.stdout.split("measure it with: hilum ")[1])
+    assert CliRunner().invoke(main, [*hint, "--quick"]).exit_code == 0

@@ -128,7 +128,7 @@ def test_evaluating_tells_what_the_answers_hang_on(trained: Path, phantom_datase
     assert {row["region"] for row in importance["regions"]} > {"left_lung", "right_lung", "mediastinum", "chest_wall"}
     assert {"brightness", "contrast", "sharpness"} <= {row["property"] for row in importance["properties"]}
     assert all(len(row["per_class"]) == 4 for row in importance["regions"] + importance["properties"])
-    assert written["split_truth"][0]["name"] == "official test"
+    assert written["split_truth"][0]["name"] == "test split"
     assert re.search(r"marked review +\d\.\d{4} +\d\.\d{4} – \d\.\d{4} +12", result.stdout), "with its interval and n"
     card = (out / "card.md").read_text()
     for heading in ("Explanation check", "What the answers hang on", "Robustness", "Intended use", "Limits"):
@@ -177,7 +177,7 @@ def test_other_splits_and_data_are_told_after_the_official_ones(
     assert re.search(r"iq-oth-nccd: left out +180 +0\.8120 0\.7770 – 0\.8460", result.stdout)
     written = json.loads((bundle / "metrics.json").read_text())
     names = [row["name"] for row in written["split_truth"]]
-    assert names[0] == "official test"
+    assert names[0] == "test split"
     assert names[-2:] == ["grouped cross-validation", "random cross-validation"]
     assert written["accuracy"] == written["split_truth"][0]["accuracy"] != written["split_truth"][-1]["accuracy"]
     assert written["external"][0]["specificity"] == figure | {"n": 180}

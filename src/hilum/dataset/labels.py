@@ -16,6 +16,18 @@ def cancer_classes(class_names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in class_names if "carcinoma" in name or name in _ANY_CANCER)
 
 
+def told_cancers(class_names: Iterable[str]) -> str:
+    """Which classes count as cancers, in a sentence: it hangs on their names alone, and nobody else would notice."""
+    names = tuple(class_names)
+    cancers = cancer_classes(names)
+    others = ", ".join(name for name in names if name not in cancers)
+    if not cancers:
+        return f"No class counts as a cancer ({others}), so there is no cancer probability."
+    if not others:
+        return "Every class counts as a cancer, so there is no cancer probability: it would be 1 for any slice."
+    return f"As cancers count {', '.join(cancers)}; as none count {others}."
+
+
 @dataclass(frozen=True)
 class LabelScheme:
     """The classes a model has, and what the labels of its data sets say of them.

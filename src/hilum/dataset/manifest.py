@@ -111,6 +111,12 @@ class DatasetManifest(_Strict):
         """Every record of these splits, copies and conflicts included: the split as delivered."""
         return tuple(r for r in self.records if r.split in splits)
 
+    def without(self, class_names: Collection[str]) -> DatasetManifest:
+        """The data set without the images of these classes."""
+        names = tuple(name for name in self.class_names if name not in class_names)
+        records = tuple(r for r in self.records if r.class_name in names)
+        return self.model_copy(update={"class_names": names, "records": records})
+
     def trainable_records(self, splits: Collection[str] | None = None) -> tuple[ImageRecord, ...]:
         """What may be trained on: no image with conflicting labels, and each file content once.
 

@@ -179,7 +179,7 @@ def _notes(matrix: NDArray[np.int_], class_names: Sequence[str]) -> tuple[str, .
     for name, support, predicted in zip(class_names, matrix.sum(axis=1), matrix.sum(axis=0), strict=True):
         if not support:
             notes.append(
-                f"No image is of class {name}: its recall counts as 0, its AUROC and the macro AUROC have none."
+                f"No image is of class {name}: its recall counts as 0, its AUROC and the macro AUROC are undefined."
             )
         elif support == matrix.sum():
             notes.append(f"Every image is of class {name}: AUROC is undefined.")

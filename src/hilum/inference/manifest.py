@@ -45,7 +45,7 @@ class Manifest(_Strict):
         model_version: unique name, `<arch>-<date>-<digest>`.
         architecture: backbone, such as `efficientnet-lite0`.
         class_names: in the order of the logits.
-        cancer_class_names: the classes summed into `cancer_probability`.
+        cancer_class_names: the classes summed into `cancer_probability`, unless all are.
         preprocessing: what the model's input must have gone through.
         temperature: logits are divided by it (Guo et al., ICML 2017).
         confident_above: operating point; below it the decision is `review`.
@@ -80,6 +80,11 @@ class Manifest(_Strict):
     golden: dict[str, tuple[Golden, ...]]
     gate: GateManifest | None = None
     training: dict[str, str | int | float | bool] = Field(description="the settings the model was trained with")
+
+    @property
+    def cancers_told_apart(self) -> tuple[str, ...]:
+        """The cancer classes; none where every class is one, since their sum would be 1 for whatever slice."""
+        return self.cancer_class_names if len(self.cancer_class_names) < len(self.class_names) else ()
 
     @model_validator(mode="after")
     def _classes_agree(self) -> Self:

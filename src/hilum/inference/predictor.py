@@ -204,7 +204,7 @@ class Predictor:
         set_above = manifest.conformal.set_above if manifest.conformal else 1.0
         in_set = prediction_set(probabilities, set_above)
         is_confident = probabilities[best] >= manifest.confident_above and len(in_set) == 1 and not is_doubtful
-        cancers = manifest.cancer_class_names
+        cancers = manifest.cancers_told_apart
         return Prediction(
             predicted_class=manifest.class_names[best],
             probabilities=by_class,

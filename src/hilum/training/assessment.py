@@ -27,7 +27,7 @@ from hilum.training.split_rows import SplitRow, SplitRows
 
 Progress = Callable[[str, float, str], None]
 
-_AS_DELIVERED = "as delivered: it may hold copies of slices trained on, and the same patients"
+_EVERY_IMAGE = "every image of it: it may hold copies of slices trained on, and the same patients"
 _WITHOUT_COPIES = "without the slices that have a copy or near copy, of any crop, among those trained on"
 _NO_SLICE = CtSlice(np.zeros((1, 1), np.uint8), "", "")
 """Stands for pixels that are not kept, so that a large split does not fill the memory."""
@@ -115,8 +115,8 @@ class Assessment:
 
     def split_truth(self) -> tuple[SplitRow, ...]:
         """What was measured here, then what the training measured under other splits."""
-        name = f"official {self.split}" if self.split else "all images"
-        rows = [SplitRow(name, self.overall.n, self.overall.accuracy, self.overall.macro_f1, _AS_DELIVERED)]
+        name = "all images" if self.split == "all" else f"{self.split} split"
+        rows = [SplitRow(name, self.overall.n, self.overall.accuracy, self.overall.macro_f1, _EVERY_IMAGE)]
         if fresh := self.without_copies:
             without = f"{name} without copies"
             rows.append(SplitRow(without, fresh.n, fresh.accuracy, fresh.macro_f1, _WITHOUT_COPIES))
@@ -223,7 +223,8 @@ def _require_known(records: tuple[ImageRecord, ...], model: Manifest, split: str
     counts = Counter(record.class_name for record in records)
     if unknown := sorted(set(counts) - set(model.class_names)):
         raise DatasetInvalid(
-            f"the model does not know the classes {', '.join(unknown)}; it knows {', '.join(model.class_names)}"
+            f"the model does not know the classes {', '.join(unknown)}; it knows {', '.join(model.class_names)}. "
+            f"Leave their images out with {' '.join(f'--ignore {name}' for name in unknown)}"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hilum.dataset.labels import told_cancers
 from hilum.inference.manifest import Manifest
 from hilum.training.assessment import Assessment
 from hilum.training.card_findings import explanation_section, importance_section, robustness_section
@@ -13,7 +14,8 @@ from hilum.training.card_format import interval, table
 _INTENDED_USE = """\
 Research and teaching: to study the classification of chest CT slices, its evaluation and its failures. Its users are
 people who read the figures below first. It is not for deciding about a patient, alone or as a second opinion, nor for
-screening, and not for slices of other parts of the body, other modalities or children, of whom it has seen none."""
+screening, and not for slices unlike those it has learnt from: of other parts of the body, of other modalities, or of
+patients of an age that its data lack."""
 
 _LIMITS = """\
 - Research software, **not a medical device**: it must not be used to diagnose, treat or exclude disease.
@@ -74,7 +76,8 @@ def _head(assessment: Assessment) -> str:
 
 {article} {model.architecture} that classifies one axial chest CT slice as {", ".join(model.class_names)}.
 Trained by hilum {model.hilum_version} ({model.code_version}) on {trained_on}
-(digest `{model.dataset_digest[:16]}`), {model.created_at:%Y-%m-%d}."""
+(digest `{model.dataset_digest[:16]}`), {model.created_at:%Y-%m-%d}.
+{told_cancers(model.class_names)}"""
 
 
 def _performance(assessment: Assessment) -> str:
@@ -88,6 +91,8 @@ def _performance(assessment: Assessment) -> str:
             for row in assessment.overall.per_class
         ],
     )
+    notes = "\n".join(f"- {note}" for note in assessment.overall.notes)
+    told = f"\n\n{notes}" if notes else ""
     history = "\n![Training history](training-history.png)" if assessment.training_history else ""
     return f"""\
 ## Measured performance
@@ -98,7 +103,7 @@ among the images trained on; {assessment.n_trained_on} images of this split were
 
 {figures}
 
-{classes}
+{classes}{told}
 
 ![Confusion matrix](confusion-matrix.png)
 ![ROC](roc.png)
@@ -116,7 +121,7 @@ def _splits(assessment: Assessment) -> str:
     return f"""\
 ## The same recipe under other splits
 
-How a data set is divided decides the score. The official figures above are this model's; figures of a
+How a data set is divided decides the score. The figures above are this model's; figures of a
 cross-validation are those of models fitted in the same way on other parts of the data. A random split is shown for
 comparison only.
 

@@ -64,9 +64,9 @@ class CoarseAssessment:
 
 
 def is_coarse(manifest: DatasetManifest, scheme: LabelScheme) -> bool:
-    """Whether the data set has labels that are no classes of the model, and the scheme knows what they say."""
-    others = set(manifest.class_names) - set(scheme.class_names)
-    return bool(others) and others <= set(scheme.coarse) | scheme.ignored
+    """Whether labels that are not ignored are no classes of the model, and the scheme knows what they say."""
+    others = set(manifest.class_names) - set(scheme.class_names) - scheme.ignored
+    return bool(others) and others <= set(scheme.coarse)
 
 
 def assess_coarse(
@@ -82,15 +82,19 @@ def assess_coarse(
         progress: told of each image.
 
     Raises:
-        DatasetInvalid: the split is empty, the scheme does not know a label, or the model has no cancer classes.
+        DatasetInvalid: the split is empty, the scheme does not know a label, or the model's classes do not tell cancer
+            from none.
     """
     predictor = Predictor.load(directory, threads=0, answers_all=True)
-    cancers = set(predictor.manifest.cancer_class_names)
+    cancers = set(predictor.manifest.cancers_told_apart)
     records = manifest.records if split == "all" else manifest.of_split(split)
     if not records:
         raise DatasetInvalid(f"the data set has no image in its split {split!r}; --split all takes every image")
     if not cancers:
-        raise DatasetInvalid("the model has no cancer classes, so that labels without a subtype say nothing of it")
+        raise DatasetInvalid(
+            "the model's classes do not tell cancer from none, so that labels without a subtype say nothing of it; "
+            "leave their images out with --ignore LABEL"
+        )
     meanings = {label: _meaning(scheme, label) for label in sorted({record.class_name for record in records})}
     predictions = []
     for done, record in enumerate(records, start=1):

@@ -51,7 +51,7 @@ class PredictionAnswer(BaseModel):
     predicted_class: str = Field(description="the most probable class")
     probabilities: dict[str, float] = Field(description="calibrated, by class; they sum to 1")
     cancer_probability: float | None = Field(
-        description="sum over the cancer classes; null where the model's classes name none"
+        description="sum over the cancer classes; null where the model's classes name none, or nothing else"
     )
     decision: Literal["confident", "review"] = Field(
         description="`review`: the probability is below the operating point, the prediction set has more than one "
