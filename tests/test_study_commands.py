@@ -67,6 +67,7 @@ def test_a_model_without_cancer_classes_answers_a_series(series: Path, benign_bu
     shown = run("--study", series, "--model", benign_bundle, "--sr", tmp_path / "report.dcm")
     assert shown.exit_code == 0, shown.output
     assert "cancer 0" not in shown.output
+    assert "by all slices; review" in shown.output
 
 
 def test_reports_of_a_series_and_of_a_slice(series: Path, tiny_bundle: Path, tmp_path: Path) -> None:

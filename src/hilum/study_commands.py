@@ -142,10 +142,8 @@ def _print(
     for number, series in enumerate(study.series, start=1):
         aggregate = series.aggregate
         cancer = "" if aggregate.cancer_probability is None else f", cancer {aggregate.cancer_probability:.3f}"
-        click.echo(
-            f"series {number}: {aggregate.predicted_class}{cancer} by the {aggregate.used} most suspicious of "
-            f"{aggregate.slices} slices; review"
-        )
+        over = f"the {aggregate.used} most suspicious of {aggregate.slices}" if aggregate.most_suspicious else "all"
+        click.echo(f"series {number}: {aggregate.predicted_class}{cancer} by {over} slices; review")
         for index in aggregate.most_suspicious:
             one = found[index]
             cancer = "" if one.cancer_probability is None else f", cancer {one.cancer_probability:.3f}"

@@ -13,7 +13,9 @@ class AggregateAnswer(BaseModel):
     """What the slices of one series say together: a rule over single slices, not calibrated on studies."""
 
     slices: int = Field(description="that were answered")
-    used: int = Field(description="the most suspicious tenth of them, at least three: what the figures rest on")
+    used: int = Field(
+        description="what they rest on: the most suspicious tenth, at least three; all where no class is a cancer"
+    )
     cancer_probability: float | None = Field(
         description="mean over those; null where the model's classes name no cancer"
     )

@@ -39,7 +39,7 @@ function showSeries(at) {
   setText("slices-note", `${count(series.slices.length, "slice")}${study.problems.length ? `, ${study.problems.length} refused` : ""}`);
   showSlices(series.slices, study.problems, choose);
   showSummary(series, [...study.warnings, ...series.warnings], choose);
-  choose(series.suspects[0]);
+  choose(series.suspects[0] ?? series.slices[0]); // a model without cancer classes suspects none
 }
 
 function show(answer) {

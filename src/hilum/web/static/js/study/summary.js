@@ -17,8 +17,9 @@ function suspect(slice) {
     make("img", { src: sliceAddress(slice.result.id, 192), alt: "", loading: "lazy" }), make("span", { text: `Slice ${at} ` }, make("strong", { text: asProbability(suspicionOf(slice)) }))));
 }
 
-function note({ slices, used }) {
-  return `Over the most suspicious ${used} of ${count(slices, "answered slice")}. A rule over single slices, not calibrated on whole studies.`;
+function note({ slices, used }, isRanked) {
+  const over = isRanked ? `the most suspicious ${used} of ${count(slices, "answered slice")}` : count(slices, "answered slice");
+  return `Over ${over}. A rule over single slices, not calibrated on whole studies.`;
 }
 
 /** Shows `found` `{aggregate, slices, suspects}` with the warnings of it and of the study. */
@@ -26,16 +27,20 @@ export function showSummary(found, warnings, whenChosen) {
   [series, choose] = [found, whenChosen];
   const { aggregate, suspects } = found;
   setText("study-class", className(aggregate.predicted_class));
-  setText("study-note", note(aggregate));
+  setText("study-note", note(aggregate, suspects.length > 0));
   element("study-warnings").hidden = warnings.length === 0;
   element("study-warnings").replaceChildren(...warnings.map((code) => make("li", { class: "callout callout-care", text: studyWarning(code) })));
   const cancer = aggregate.cancer_probability;
-  setText("profile-title", typeof cancer === "number" ? "Probability of cancer along the series" : "Probability of the answer along the series");
+  const shown = typeof cancer === "number" ? "Probability of cancer" : "Probability of the answer";
+  setText("profile-title", `${shown} along the series`);
+  element("profile").setAttribute("aria-label", `${shown} by slice; the list of slices has the figures`);
+  setText("profile-note", `The slice in the viewer is the largest point${suspects.length ? "; those to look at first are larger than the rest" : ""}.`);
   element("study-cancer").hidden = typeof cancer !== "number";
   if (typeof cancer === "number") {
     setText("study-cancer-value", asProbability(cancer));
     element("study-cancer-meter").value = cancer;
   }
+  element("suspicious-title").hidden = suspects.length === 0;
   element("suspicious").replaceChildren(...suspects.slice(0, SHOWN).map(suspect));
 }
 
