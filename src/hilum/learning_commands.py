@@ -70,7 +70,7 @@ def train(
       hilum train --data kaggle:mohamedhanyyy/chest-ctscan-images --out models/mine
       hilum train --data path/to/dataset --also path/to/iq-oth-nccd --ignore benign --out models/mine
     """
-    from hilum.dataset.labels import LabelScheme, told_cancers
+    from hilum.dataset.labels import LabelScheme, cancer_classes, told_cancers
     from hilum.terminal import TerminalProgress
 
     with training_packages():
@@ -81,7 +81,8 @@ def train(
     scheme = LabelScheme.of(manifest.class_names, coarse=dict(map(_coarse_label, coarse)), ignored=ignore)
     others = [dataset_of(source) for source in also]
     _require_labels(ignore, [manifest, *others])
-    click.echo(f"{told_cancers(scheme.class_names)} Names decide it: rename folders where it is wrong.", err=True)
+    told = told_cancers(scheme.class_names, cancer_classes(scheme.class_names))
+    click.echo(f"{told} Names decide it: rename folders where it is wrong.", err=True)
     settings = TrainingSettings(architecture=arch, **options)
     with TerminalProgress() as progress:
         train_model(

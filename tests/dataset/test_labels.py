@@ -51,7 +51,11 @@ def test_a_coarse_label_cannot_mean_a_class_there_is_not() -> None:
 
 
 def test_which_classes_count_as_cancers_is_said() -> None:
-    told = told_cancers(("adenocarcinoma", "large_cell", "normal"))
-    assert told == "As cancers count adenocarcinoma; as none count large_cell, normal."
-    assert "No class counts as a cancer" in told_cancers(("clear", "nodule"))
-    assert "Every class counts as a cancer" in told_cancers(("adenocarcinoma", "malignant"))
+    def told(*names: str) -> str:
+        return told_cancers(names, cancer_classes(names))
+
+    assert told("adenocarcinoma", "large_cell", "normal") == (
+        "As cancers count adenocarcinoma; as none count large_cell, normal."
+    )
+    assert "No class counts as a cancer" in told("clear", "nodule")
+    assert "Every class counts as a cancer" in told("adenocarcinoma", "malignant")

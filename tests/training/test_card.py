@@ -48,6 +48,8 @@ def test_the_card_of_any_data_names_no_other(assessment: Assessment, tmp_path: P
     assert "not a medical device" in card
     assert "children" not in card  # nobody knows of how old patients the data are
     assert "As cancers count adenocarcinoma" in card
+    benign = replace(assessment, model=assessment.model.model_copy(update={"cancer_class_names": ()}))
+    assert "No class counts as a cancer" in write_card(benign, tmp_path).read_text()  # as its bundle has it
     assert "## Intended use" in card
     assert "Kaggle" not in card
     assert "Mendeley" not in card

@@ -16,11 +16,9 @@ def cancer_classes(class_names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in class_names if "carcinoma" in name or name in _ANY_CANCER)
 
 
-def told_cancers(class_names: Iterable[str]) -> str:
-    """Which classes count as cancers, in a sentence: it hangs on their names alone, and nobody else would notice."""
-    names = tuple(class_names)
-    cancers = cancer_classes(names)
-    others = ", ".join(name for name in names if name not in cancers)
+def told_cancers(class_names: Iterable[str], cancers: Collection[str]) -> str:
+    """Which classes count as cancers, in a sentence: their names alone decide, and nobody else would notice."""
+    others = ", ".join(name for name in class_names if name not in cancers)
     if not cancers:
         return f"No class counts as a cancer ({others}), so there is no cancer probability."
     if not others:

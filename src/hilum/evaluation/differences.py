@@ -15,7 +15,6 @@ from hilum.evaluation.scoring import group_indices, resamples
 _BOUNDS = (5.0, 95.0)
 """Each is the bound of a one-sided test at 5 %, as for non-inferiority (ICH E9, section 3.3.2)."""
 
-
 _MEASURES = ("accuracy", "expected_calibration_error", "log_loss")
 
 

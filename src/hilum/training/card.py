@@ -77,7 +77,7 @@ def _head(assessment: Assessment) -> str:
 {article} {model.architecture} that classifies one axial chest CT slice as {", ".join(model.class_names)}.
 Trained by hilum {model.hilum_version} ({model.code_version}) on {trained_on}
 (digest `{model.dataset_digest[:16]}`), {model.created_at:%Y-%m-%d}.
-{told_cancers(model.class_names)}"""
+{told_cancers(model.class_names, model.cancer_class_names)}"""
 
 
 def _performance(assessment: Assessment) -> str:
