@@ -42,7 +42,8 @@ def train_weak_champion(data: Path, root: Path, *, epochs: int, is_mixed_up: boo
         epochs: the more, the surer of itself.
         is_mixed_up: each class's slices are called by the next one's name.
     """
-    from hilum.training.pipeline import TrainingSettings, train
+    from hilum.training.pipeline import train
+    from hilum.training.training_settings import TrainingSettings
 
     few = root / "few"
     slices = slices_of(data, "train", 6, 12)

@@ -223,7 +223,7 @@ def test_the_model_may_be_named_in_the_environment(
         (["predict", "a.png", "b.png", "--explain", "heat.png"], "--explain, --study and --sr take one FILE"),
         (["predict", "a.png", "--explain", "no/such/folder/heat.png"], "there is no folder 'no/such/folder'"),
         (["train", "--data", "x"], "Missing option '--out'"),
-        (["train", "--data", "x", "--out", "y", "--mode", "half"], "'half' is not one of 'head', 'full'"),
+        (["train", "--data", "x", "--out", "y", "--mode", "half"], "'half' is not one of 'head', 'upper', 'full'"),
         (["train", "--data", "x", "--out", "y", "--side", "8"], "8 is not in the range"),
         (["train", "--data", "x", "--out", "y", "--weights", "no-such-file"], "does not exist"),
         (["guess"], "No such command 'guess'"),
@@ -325,8 +325,12 @@ def test_data_that_do_not_suffice_exit_with_6(slices: Path, tmp_path: Path) -> N
     assert "at least 5" in result.stderr
 
 
-def test_an_ignored_label_that_is_not_there_is_misspelt(slices: Path, tmp_path: Path) -> None:
-    result = hilum("train", "--data", slices, "--ignore", "malignnat", "--out", tmp_path / "model")
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_an_ignored_label_that_is_not_there_is_misspelt(
+    slices: Path, tiny_bundle: Path, tmp_path: Path, command: str
+) -> None:
+    where = ["--out", tmp_path / "model"] if command == "train" else ["--model", tiny_bundle, "--split", "all"]
+    result = hilum(command, "--data", slices, "--ignore", "malignnat", *where)
     assert result.exit_code == 4
     assert "--ignore malignnat: no image has this label; there are malignant, normal" in result.stderr
 
@@ -391,6 +395,16 @@ def test_a_folder_is_imported_and_its_faults_are_listed(slices: Path, home: Path
     assert "notes.png: unsupported-media-type" in result.stdout
     manifest = json.loads((home / "datasets" / "my-slices.json").read_text())
     assert manifest["class_names"] == ["malignant", "normal"]
+
+
+def test_two_data_sets_of_one_name_keep_a_manifest_each(slices: Path, tmp_path: Path, home: Path) -> None:
+    other = tmp_path / "elsewhere" / slices.name
+    shutil.copytree(slices, other)
+    for folder in (slices, other, slices, other):
+        assert hilum("dataset", "import", folder).exit_code == 0
+    manifests = sorted((home / "datasets").glob("*.json"))
+    assert [path.name.startswith("my-slices") for path in manifests] == [True, True]
+    assert {json.loads(path.read_text())["root"] for path in manifests} == {str(slices), str(other)}
 
 
 def test_a_relative_folder_is_found_again_from_elsewhere(

@@ -13,9 +13,10 @@ def train_tiny(data: Path, out: Path, *, epochs: int = 6) -> Path:
     """Trains every weight of the tiny backbone on a folder of drawn slices and writes the bundle to `out`."""
     import keras
 
-    from hilum.training.pipeline import TrainingSettings, train
+    from hilum.training.pipeline import train
+    from hilum.training.training_settings import TrainingSettings
 
-    def build(architecture: str, side: int, weights: Path | None) -> keras.Model:
+    def build(architecture: str, side: int, weights: Path | None, frozen_blocks: int) -> keras.Model:
         inputs = keras.Input((side, side, 1), name="slice")
         x = keras.layers.Conv2D(8, 8, 8, use_bias=False, name="conv")(inputs)
         x = keras.layers.BatchNormalization(name="norm")(x)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hilum.command_inputs import imported, scan_of, settings_of, training_packages
+from hilum.errors import DatasetManifestInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hilum.dataset.importer import GroupsBy
+    from hilum.dataset.manifest import DatasetManifest
     from hilum.services.image_reading import IncomingFile
     from hilum.settings import Settings
 
@@ -80,11 +83,23 @@ def dataset_import(source: str, out: Path | None, groups: GroupsBy) -> None:
     from hilum.terminal import print_dataset
 
     manifest = imported(source, groups)
-    out = out or settings_of().home / "datasets" / f"{manifest.source}.json"
+    out = out or _place_of(manifest, settings_of().home / "datasets")
     out.parent.mkdir(parents=True, exist_ok=True)
     manifest.save(out)
     print_dataset(manifest)
     click.echo(f"manifest written to {out}", err=True)
+
+
+def _place_of(manifest: DatasetManifest, folder: Path) -> Path:
+    """By the data set's name, and by its folder too where another one's manifest has that name already."""
+    path = folder / f"{manifest.source}.json"
+    try:
+        is_others = path.exists() and type(manifest).load(path).root != manifest.root
+    except DatasetManifestInvalid:
+        return path  # of no use to anybody
+    return (
+        folder / f"{manifest.source}-{sha256(str(manifest.root).encode()).hexdigest()[:8]}.json" if is_others else path
+    )
 
 
 @dataset.command("add")

@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     help="Or efficientnet-lite1, -lite2, a keras.applications name.",
 )
 @click.option(
-    "--mode", type=click.Choice(["head", "full"]), default="full", show_default=True, help="Learn the head, or all."
+    "--mode",
+    type=click.Choice(["head", "upper", "full"]),
+    help="Learn the head, the blocks above a frozen trunk, or all [upper; full where the blocks are not known].",
 )
 @click.option("--side", type=click.IntRange(32, 1024), default=256, show_default=True, help="Input side in pixels.")
 @click.option("--epochs", type=click.IntRange(1), help="At the most; each mode has its default.")
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
 @click.option("--cross-validate", type=click.IntRange(2), help="Fit so many folds of each way of splitting.")
 @click.option("--fold-epochs", type=click.IntRange(1), help="Epochs of each of those folds [as the final fit].")
 @click.option("--grouped-only", is_flag=True, help="Cross-validate without the folds of series and the random one.")
-@click.option("--teachers", type=click.IntRange(0, 10), default=0, help="Learn from so many models fitted first.")
+@click.option(
+    "--frozen-blocks", type=click.IntRange(1), default=8, show_default=True, help="Of the trunk, in upper mode."
+)
 @click.option("--also", multiple=True, help="A further data set to learn from; may be given again.")
 @click.option("--coarse", multiple=True, metavar="LABEL=CLASS+…", help="A label that may be any of several classes.")
 @click.option("--ignore", multiple=True, metavar="LABEL", help="A label to leave out; may be given again.")
@@ -53,6 +57,7 @@ def train(
     out: Path,
     arch: str,
     *,
+    mode: Literal["head", "upper", "full"] | None,
     also: tuple[str, ...],
     coarse: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -74,8 +79,8 @@ def train(
     from hilum.terminal import TerminalProgress
 
     with training_packages():
-        from hilum.training.pipeline import TrainingSettings
         from hilum.training.pipeline import train as train_model
+        from hilum.training.training_settings import TrainingSettings, usual_mode
 
     manifest = dataset_of(data)
     scheme = LabelScheme.of(manifest.class_names, coarse=dict(map(_coarse_label, coarse)), ignored=ignore)
@@ -83,7 +88,7 @@ def train(
     _require_labels(ignore, [manifest, *others])
     told = told_cancers(scheme.class_names, cancer_classes(scheme.class_names))
     click.echo(f"{told} Names decide it: rename folders where it is wrong.", err=True)
-    settings = TrainingSettings(architecture=arch, **options)
+    settings = TrainingSettings(architecture=arch, mode=mode or usual_mode(arch), **options)
     with TerminalProgress() as progress:
         train_model(
             manifest, out, settings, progress, also=others, scheme=scheme, gate_from=gate_from or _gate_source()
@@ -134,6 +139,7 @@ def evaluate(
     class_names = open_bundle(bundle).manifest.class_names
     scheme = LabelScheme.of(class_names, coarse=dict(map(_coarse_label, coarse)), ignored=ignore)
     manifest = dataset_of(data)
+    _require_labels(ignore, [manifest])
     if is_coarse(manifest, scheme):
         _evaluate_coarse(bundle, manifest, split, scheme, as_json=as_json)
         return
@@ -200,7 +206,7 @@ def _gate_source() -> Path | None:
 
 
 def _require_labels(ignored: Sequence[str], manifests: Sequence[DatasetManifest]) -> None:
-    """A label that is ignored and not there is one misspelt, whose images would be learnt."""
+    """A label that is ignored and not there is one misspelt, whose images would be learnt or measured."""
     known = {name for manifest in manifests for name in manifest.class_names}
     if unknown := sorted(set(ignored) - known):
         raise DatasetInvalid(f"--ignore {unknown[0]}: no image has this label; there are {', '.join(sorted(known))}")

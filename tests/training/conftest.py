@@ -27,7 +27,7 @@ SIDE = 64
 def tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts a backbone in the place of every architecture's that trains in a moment."""
 
-    def build(architecture: str, side: int, weights: Path | None) -> keras.Model:
+    def build(architecture: str, side: int, weights: Path | None, frozen_blocks: int) -> keras.Model:
         inputs = keras.Input((side, side, 1), name="slice")
         x = keras.layers.Conv2D(8, 8, 8, use_bias=False, name="conv")(inputs)
         x = keras.layers.BatchNormalization(name="norm")(x)

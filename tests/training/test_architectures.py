@@ -128,3 +128,25 @@ def test_the_features_are_what_the_head_reads() -> None:
     kernel, bias = classifier.get_layer("head").get_weights()
     assert output["features"].shape == (2, 1280)
     assert np.asarray(output["features"]) @ kernel + bias == pytest.approx(np.asarray(output["logits"]), abs=1e-4)
+
+
+def test_frozen_blocks_leave_the_network_as_it_was() -> None:
+    slices = np.random.default_rng(0).random((2, 64, 64, 1), np.float32)
+    answers = []
+    for frozen_blocks in (0, 8):
+        keras.utils.set_random_seed(0)
+        answers.append(np.asarray(build_classifier("efficientnet-lite0", 64, 3, frozen_blocks=frozen_blocks)(slices)))
+    assert answers[0] == pytest.approx(answers[1], abs=1e-6)
+
+
+def test_frozen_blocks_cannot_be_trained_and_the_others_can() -> None:
+    classifier = build_classifier("efficientnet-lite0", 64, 3, frozen_blocks=8)
+    trained = {weight.path.split("/")[0] for weight in classifier.trainable_weights}
+    assert not any(name.startswith(("conv_stem", "bn0", "blocks_7_")) for name in trained)
+    assert {"blocks_8_expand_conv", "blocks_15_bn2", "conv_head", "bn1", "head"} <= trained
+
+
+@pytest.mark.parametrize(("architecture", "blocks"), [("ResNet50", 4), ("efficientnet-lite0", 16)])
+def test_blocks_that_are_unknown_or_not_there_cannot_be_frozen(architecture: str, blocks: int) -> None:
+    with pytest.raises(TrainingFailed, match="cannot be frozen"):
+        build_classifier(architecture, 64, 3, frozen_blocks=blocks)

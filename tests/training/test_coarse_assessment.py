@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from hilum.cli import main
 from hilum.dataset.importer import import_dataset
-from hilum.training.pipeline import TrainingSettings, train
+from hilum.training.pipeline import train
+from hilum.training.training_settings import TrainingSettings
 
 
 @pytest.fixture

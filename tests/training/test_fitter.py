@@ -1,4 +1,4 @@
-"""A fit of the whole model: what teachers add to it, and what a finished one keeps."""
+"""A fit of the whole model: what a finished one keeps."""
 
 from __future__ import annotations
 
@@ -40,23 +40,11 @@ def stages() -> list[str]:
 
 @pytest.fixture
 def run(data: TrainingData, tmp_path: Path, stages: list[str]) -> FullFitter:
-    return FullFitter(data, build, tmp_path, lambda stage, share, words: stages.append(stage), n_teachers=2)
+    return FullFitter(data, build, tmp_path, lambda stage, share, words: stages.append(stage))
 
 
 def fit(fitter: Fitter) -> Fitted:
     return fitter.fit("fold", np.arange(16), np.arange(16, 24), SETTINGS)
-
-
-def test_teachers_of_other_seeds_learn_the_same_part_first(run: FullFitter, stages: list[str], tmp_path: Path) -> None:
-    fit(run)
-    assert stages == ["fold-teacher-1"] * 2 + ["fold-teacher-2"] * 2 + ["fold"] * 2
-    first, second = (np.load(tmp_path / f"fold-teacher-{number}" / "held-out.npy") for number in (1, 2))
-    assert not np.array_equal(first, second)
-
-
-def test_what_the_teachers_say_changes_what_is_learnt(run: FullFitter, data: TrainingData, tmp_path: Path) -> None:
-    alone = FullFitter(data, build, tmp_path / "alone", lambda *_: None)
-    assert not np.array_equal(fit(run).held_out_logits, fit(alone).held_out_logits)
 
 
 def test_a_finished_fold_gives_its_answers_without_its_weights(

@@ -60,16 +60,3 @@ def test_each_class_present_carries_the_same_weight(rows: list[tuple[int, int, i
     exact = shares[targets.sum(1) == 1]
     if len(exact) == len(targets):
         assert shares.T @ weights == pytest.approx(np.full(3, len(targets) / 3), rel=1e-4)
-
-
-def test_teachers_answers_are_learnt_beside_the_labels() -> None:
-    labels = np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 40)]
-    said = RNG.dirichlet(np.ones(4), 40).astype(np.float32)
-    both = np.concatenate([labels, said], axis=1)
-    as_teachers = keras.losses.CategoricalCrossentropy(from_logits=True)(said, LOGITS)
-    expected = 0.4 * loss(labels, LOGITS) + 0.6 * float(as_teachers)
-    assert float(AllowedClassesLoss(0.0, 0.6)(both, LOGITS)) == pytest.approx(expected, rel=1e-5)
-    assert (
-        keras.ops.convert_to_numpy(accuracy(both, LOGITS)).tolist()
-        == (LOGITS.argmax(1) == labels.argmax(1)).astype(float).tolist()
-    )

@@ -17,7 +17,8 @@ from hilum.errors import BundleInvalid
 from hilum.inference.bundle import open_bundle
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.training.parent import Parent, matched_temperature
-from hilum.training.pipeline import TrainingSettings, train
+from hilum.training.pipeline import train
+from hilum.training.training_settings import TrainingSettings
 from hilum.training.watch import Watch
 
 

@@ -24,7 +24,9 @@ from hilum.inference.bundle import add_to_bundle, open_bundle
 from hilum.inference.calibration import calibrated_probabilities
 from hilum.inference.measured_answers import MeasuredAnswers
 from hilum.inference.predictor import Predictor
-from hilum.training.pipeline import TrainingSettings, train
+from hilum.training.architectures import build_classifier
+from hilum.training.pipeline import train
+from hilum.training.training_settings import TrainingSettings
 
 
 class Interruption(Exception):
@@ -71,6 +73,10 @@ def test_the_bundle_is_whole_and_says_what_it_is(trained: Path, phantom_dataset:
     epochs = [row["epoch"] for row in history["training_history"]]
     assert epochs == list(range(1, len(epochs) + 1))
     assert manifest.training["best_epoch"] in epochs
+    assert len(history["held_out_logits"]) == len(history["trained_on_sha256"]) == 28
+    held_out = [row for row in history["held_out_logits"] if row is not None]
+    assert len(held_out) == manifest.training["held_out_slices"]
+    assert {len(row) for row in held_out} == {4}
     assert history["class_distribution"]["test"]["normal"] == 3
 
 
@@ -267,6 +273,44 @@ def test_a_full_training_that_is_killed_goes_on_and_then_starts_anew(
     train(manifest, out, TrainingSettings(side=64, epochs=3, refit=False), lambda *step: steps.append(step[::2]))
     assert [stage for stage, _ in steps if stage in {"fit", "refit"}] == ["fit"] * 3
     assert open_bundle(out).manifest.training["refit"] is False
+
+
+def test_the_blocks_above_a_frozen_trunk_are_learnt_and_the_trunk_stays_frozen_in_the_next_training(
+    write_classes: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hilum.training.upper_fitter.VARIANTS", 2)
+    monkeypatch.setattr(
+        "hilum.training.packing._is_worth_serving", lambda *_: False
+    )  # else the machine's speed decides
+    root, out = write_classes(benign=8, malignant=8), tmp_path / "model"
+    result = hilum("train", "--data", root, "--out", out, "--side", 64, "--epochs", 1, "--frozen-blocks", 12)
+    assert result.exit_code == 0, result.output
+    assert open_bundle(out).manifest.training["mode"] == "upper"
+    assert open_bundle(out).manifest.training["frozen_blocks"] == 12
+    train(import_dataset(root), tmp_path / "next", TrainingSettings(parent=out, epochs=1, refit=False), silent)
+    start, first, second = (
+        build_classifier("efficientnet-lite0", 64, 2),
+        *(keras.models.load_model(bundle / "model.keras", compile=False) for bundle in (out, tmp_path / "next")),
+    )
+
+    def kernel(model: keras.Model, block: int) -> list[np.ndarray]:
+        return [*model.get_layer(f"blocks_{block}_project_conv").get_weights()]
+
+    for block, is_frozen in ((11, True), (12, False)):
+        assert np.array_equal(kernel(first, block), kernel(start, block)) == is_frozen
+        assert np.array_equal(kernel(second, block), kernel(first, block)) == is_frozen
+
+
+def test_every_weight_of_an_architecture_without_known_blocks_is_learnt(
+    write_classes: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[TrainingSettings] = []
+    monkeypatch.setattr(
+        "hilum.training.pipeline.train", lambda manifest, out, settings, *_, **__: asked.append(settings)
+    )
+    for architecture in ("efficientnet-lite1", "ResNet50"):
+        hilum("train", "--data", write_classes(benign=2), "--out", tmp_path / "model", "--arch", architecture)
+    assert [settings.mode for settings in asked] == ["upper", "full"]
 
 
 @pytest.mark.usefixtures("tiny_backbone")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +15,8 @@ from hilum.training.architectures import FEATURES, HEAD
 from hilum.training.augmentation import Augmentation
 from hilum.training.fit_settings import FitSettings
 from hilum.training.head import fit_head, take_features
-from hilum.training.trainer import AugmentedBatches, TrainingData, fit
+from hilum.training.trainer import AugmentedBatches, TrainingData
+from hilum.training.trainer import fit as fit_batches
 
 SETTINGS = FitSettings(epochs=3, batch_size=8, seed=1, learning_rate=0.01)
 
@@ -45,6 +47,15 @@ def learn(phantom_data: TrainingData) -> TrainingData:
 @pytest.fixture(scope="module")
 def hold(phantom_data: TrainingData) -> TrainingData:
     return phantom_data.subset(np.arange(16, 24))
+
+
+def fit(
+    model: keras.Model, learn: TrainingData, hold: TrainingData | None, settings: FitSettings, folder: Path, **told: Any
+) -> list[dict[str, float]]:
+    held_out = None if hold is None else (hold.tensors, hold.targets)
+    return fit_batches(
+        model, lambda first: AugmentedBatches(learn, settings, first), held_out, settings, folder, **told
+    )
 
 
 def same_weights(a: keras.Model, b: keras.Model) -> bool:

@@ -182,12 +182,14 @@ def test_an_unforeseen_error_is_bland_and_logged_once(
     assert words not in line
 
 
-def test_refused_inputs_are_counted_by_code(tiny_bundle: Path) -> None:
+def test_refused_inputs_are_counted_by_code_and_what_a_page_asks_in_vain_is_not(tiny_bundle: Path) -> None:
     with serving(tiny_service(tiny_bundle)) as client:
         client.post("/predict", files={"file": ("a.png", b"")})
+        assert client.get("/predictions/none").status_code == 404
         exposition = client.get("/metrics", headers={"accept": "text/plain"}).text
 
-    assert 'input_rejected_total{code="empty-file"} 1.0' in exposition
+    counted = [line for line in exposition.splitlines() if line.startswith("input_rejected_total{")]
+    assert counted == ['input_rejected_total{code="empty-file"} 1.0']
 
 
 def test_a_model_that_cannot_be_served_says_so(tmp_path: Path, slice_png: bytes) -> None:

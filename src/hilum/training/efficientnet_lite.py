@@ -16,6 +16,9 @@ from keras import layers
 
 from hilum.training.torch_weights import read_torch_weights
 
+TRUNK = "trunk"
+"""The layer with which the frozen blocks end."""
+
 _BN_MOMENTUM = 0.9
 """Fast enough to follow a small data set: frozen batch norms stay far below it (see docs/decisions)."""
 
@@ -55,7 +58,17 @@ def _norm(x: keras.KerasTensor, name: str, *, relu: bool = True) -> keras.KerasT
     return layers.ReLU(max_value=6.0, name=f"{name}_relu")(x) if relu else x
 
 
-def _block(x: keras.KerasTensor, stage: Stage, stride: int, channels: int, name: str) -> keras.KerasTensor:
+@dataclass(frozen=True)
+class _Block:
+    """One of a stage's repeats, of which the first may have a stride; `channels` are scaled."""
+
+    stage: Stage
+    stride: int
+    channels: int
+
+
+def _add_block(x: keras.KerasTensor, block: _Block, name: str) -> keras.KerasTensor:
+    stage, stride, channels = block.stage, block.stride, block.channels
     inputs, in_channels = x, x.shape[-1]
     if stage.expand != 1:
         x = layers.Conv2D(in_channels * stage.expand, 1, use_bias=False, name=f"{name}_expand_conv")(x)
@@ -67,30 +80,48 @@ def _block(x: keras.KerasTensor, stage: Stage, stride: int, channels: int, name:
     return layers.Add(name=f"{name}_add")([inputs, x]) if stride == 1 and channels == in_channels else x
 
 
-def build_efficientnet_lite(architecture: str, side: int) -> keras.Model:
+def count_blocks(architecture: str) -> int:
+    """How many blocks the architecture has."""
+    return len(_blocks(architecture))
+
+
+def build_efficientnet_lite(architecture: str, side: int, frozen_blocks: int = 0) -> keras.Model:
     """Builds the feature extractor for grey slices, without weights.
 
     Args:
         architecture: one of `EFFICIENTNET_LITE`.
         side: input side in pixels.
+        frozen_blocks: how many of the lowest blocks, with the stem, no training changes; the layer `TRUNK` ends them.
 
     Returns:
         (N, side, side, 1) in [0, 1] -> (N, side/32, side/32, 1280).
     """
-    width, depth = _SCALES[architecture]
     inputs = keras.Input((side, side, 1), name="slice")
     x = layers.Rescaling(255 / 128, -127 / 128, name="rescale")(inputs)
     x = layers.Conv2D(32, 3, 2, "same", use_bias=False, name="conv_stem")(x)
     x = _norm(x, "bn0")
-    index = 0
-    for position, stage in enumerate(_STAGES):
-        is_end = position in (0, len(_STAGES) - 1)
-        for repeat in range(stage.repeats if is_end else math.ceil(stage.repeats * depth)):
-            stride = stage.stride if repeat == 0 else 1
-            x = _block(x, stage, stride, _round_channels(stage.channels, width), f"blocks_{index}")
-            index += 1
+    for index, block in enumerate(_blocks(architecture)):
+        if index == frozen_blocks > 0:
+            x = _end_trunk(inputs, x)
+        x = _add_block(x, block, f"blocks_{index}")
     x = layers.Conv2D(1280, 1, use_bias=False, name="conv_head")(x)
     return keras.Model(inputs, _norm(x, "bn1"), name=architecture.replace("-", "_"))
+
+
+def _blocks(architecture: str) -> list[_Block]:
+    width, depth = _SCALES[architecture]
+    ends = (0, len(_STAGES) - 1)
+    return [
+        _Block(stage, stage.stride if repeat == 0 else 1, _round_channels(stage.channels, width))
+        for position, stage in enumerate(_STAGES)
+        for repeat in range(stage.repeats if position in ends else math.ceil(stage.repeats * depth))
+    ]
+
+
+def _end_trunk(inputs: keras.KerasTensor, x: keras.KerasTensor) -> keras.KerasTensor:
+    for layer in keras.Model(inputs, x).layers:
+        layer.trainable = False
+    return layers.Activation("linear", name=TRUNK)(x)
 
 
 def load_imagenet_weights(model: keras.Model, checkpoint: Path) -> None:

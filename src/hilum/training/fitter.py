@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,11 +16,8 @@ from hilum.errors import TrainingFailed
 from hilum.training.architectures import HEAD
 from hilum.training.fit_settings import EpochHook, FitSettings
 from hilum.training.head import fit_head, take_features
-from hilum.training.trainer import FINAL, TrainingData, fit
+from hilum.training.trainer import FINAL, HISTORY, AugmentedBatches, TrainingData, fit
 from hilum.training.watch import Progress, Watch
-
-_SEEDS_APART = 1000
-"""So that a teacher shares no seed with a classifier of a neighbouring seed."""
 
 
 @dataclass(frozen=True)
@@ -69,75 +66,71 @@ class Fitter(Protocol):
 
 @dataclass(frozen=True)
 class FullFitter:
-    """Learns every weight from `build()`'s; a fit that was killed goes on, a finished one is loaded.
-
-    With teachers, so many classifiers of other seeds learn the same part first, and the classifier learns their mean
-    answer to each variant beside the labels.
-    """
+    """Learns every weight from `build()`'s; a fit that was killed goes on, a finished one is loaded."""
 
     data: TrainingData
     build: Callable[[], keras.Model]
     checkpoints: Path
     progress: Progress
     watch: Watch = field(default_factory=Watch)
-    n_teachers: int = 0
 
     def fit(self, stage: str, learn: NDArray[np.intp], hold: NDArray[np.intp] | None, settings: FitSettings) -> Fitted:
         """Fits a new classifier; see `Fitter`."""
-        if self._answers(stage).exists() and hold is not None:
-            return self._finished(stage)
-        numbers = range(1, self.n_teachers + 1)
-        teachers = [self.fit_teacher(stage, number, learn, hold, settings).classifier for number in numbers]
-        return self._fit(stage, learn, hold, settings, teachers)
-
-    def fit_teacher(
-        self, stage: str, number: int, learn: NDArray[np.intp], hold: NDArray[np.intp] | None, settings: FitSettings
-    ) -> Fitted:
-        """Fits the teacher of that number, from 1; a classifier without teachers of its own."""
-        of_its_own = replace(settings, seed=settings.seed + _SEEDS_APART * number)
-        return self._fit(f"{stage}-teacher-{number}", learn, hold, of_its_own, ())
-
-    def _fit(
-        self,
-        stage: str,
-        learn: NDArray[np.intp],
-        hold: NDArray[np.intp] | None,
-        settings: FitSettings,
-        teachers: Sequence[keras.Model],
-    ) -> Fitted:
+        kept = KeptFit(self.checkpoints / stage)
+        if kept.is_finished and hold is not None:
+            return kept.fitted(self._load)
         keras.utils.set_random_seed(settings.seed)
         classifier = self.build()
-        held_out = None if hold is None else self.data.subset(hold)
+        learnt = self.data.subset(learn)
+        held_out = None if hold is None else (self.data.tensors[hold], self.data.targets[hold])
         history = fit(
             classifier,
-            self.data.subset(learn),
+            lambda first: AugmentedBatches(learnt, settings, first),
             held_out,
             settings,
-            self.checkpoints / stage,
-            teachers=teachers,
-            on_epoch=_reporter(stage, self.progress, self.watch),
+            kept.folder,
+            on_epoch=reporter(stage, self.progress, self.watch),
             on_batch=lambda done: self.watch.on_batch(stage, done / settings.epochs),
         )
-        logits = _logits(classifier, held_out)
-        np.save(self._answers(stage), logits)
+        logits = logits_of(classifier, held_out and held_out[0])
+        kept.finish(logits)
         return Fitted(lambda: classifier, history, logits)
 
-    def _answers(self, stage: str) -> Path:
-        return self.checkpoints / stage / "held-out.npy"
+    def _load(self, weights: Path) -> keras.Model:
+        classifier = self.build()
+        classifier.load_weights(weights)
+        return classifier
 
-    def _finished(self, stage: str) -> Fitted:
-        """A fit whose answers are there; its weights may have been cleared away, or stayed on another machine."""
 
-        def load() -> keras.Model:
-            weights = self.checkpoints / stage / FINAL
-            if not weights.exists():
-                raise TrainingFailed(f"{weights} is missing: remove {weights.parent} to fit it again")
-            classifier = self.build()
-            classifier.load_weights(weights)
-            return classifier
+@dataclass(frozen=True)
+class KeptFit:
+    """The folder of a fit: its answers to what it held out are written last, and say that it is finished."""
 
-        history = json.loads((self.checkpoints / stage / "history.json").read_text())
-        return Fitted(load, history, np.load(self._answers(stage)))
+    folder: Path
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._answers.exists()
+
+    def finish(self, held_out_logits: NDArray[np.float32]) -> None:
+        """Keeps the answers."""
+        np.save(self._answers, held_out_logits)
+
+    def fitted(self, load: Callable[[Path], keras.Model]) -> Fitted:
+        """What was fitted; its weights, which `load` is given, may have been cleared away or stayed elsewhere."""
+        history = json.loads((self.folder / HISTORY).read_text())
+        return Fitted(lambda: load(self._weights()), history, np.load(self._answers))
+
+    def _weights(self) -> Path:
+        weights = self.folder / FINAL
+        if not weights.exists():
+            raise TrainingFailed(f"{weights} is missing: remove {self.folder} to fit it again")
+        return weights
+
+    @property
+    def _answers(self) -> Path:
+        return self.folder / "held-out.npy"
 
 
 class HeadFitter:
@@ -177,7 +170,7 @@ class HeadFitter:
             settings,
             slices=learn,
             start=self._start,
-            on_epoch=_reporter(stage, self._progress, self._watch),
+            on_epoch=reporter(stage, self._progress, self._watch),
         )
         return Fitted(lambda: self._classifier, history, self._logits(hold))
 
@@ -188,13 +181,16 @@ class HeadFitter:
         return np.asarray(features @ kernel + bias, np.float32)
 
 
-def _logits(classifier: keras.Model, data: TrainingData | None) -> NDArray[np.float32]:
-    if data is None:
-        return np.empty((0, classifier.output_shape[-1]), np.float32)
-    return np.asarray(classifier.predict(data.tensors, verbose=0), np.float32)
+def logits_of(model: keras.Model, seen: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """(M, C) for what the model sees of M slices; (0, C) where there are none."""
+    if seen is None:
+        return np.empty((0, model.output_shape[-1]), np.float32)
+    return np.asarray(model.predict(seen, verbose=0), np.float32)
 
 
-def _reporter(stage: str, progress: Progress, watch: Watch) -> EpochHook:
+def reporter(stage: str, progress: Progress, watch: Watch) -> EpochHook:
+    """Tells progress and watch of each epoch."""
+
     def report(epoch: int, of: int, row: dict[str, float]) -> None:
         words = f"epoch {epoch}/{of}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
         if "val_loss" in row:

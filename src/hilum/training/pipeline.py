@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
@@ -19,7 +18,7 @@ from hilum.dataset.series import series_groups
 from hilum.dataset.splits import Fold
 from hilum.imaging.preprocess import SOFT_TISSUE
 from hilum.inference.bundle import gate_of
-from hilum.training.architectures import build_classifier
+from hilum.training.architectures import build_classifier, require_blocks
 from hilum.training.bundle_writer import Learnt
 from hilum.training.corpus import Corpus, gather
 from hilum.training.corpus_folds import folds_by_group, strata_for
@@ -35,7 +34,7 @@ from hilum.training.cross_validation import (
     split_truth,
 )
 from hilum.training.decision import decide
-from hilum.training.fit_settings import FitSettings, epochs_of_a_refit, head_settings
+from hilum.training.fit_settings import epochs_of_a_refit
 from hilum.training.fitter import Fitter, FullFitter, HeadFitter
 from hilum.training.head import features_as_served
 from hilum.training.keras_answers import answers_of
@@ -45,59 +44,13 @@ from hilum.training.slices import read_slices
 from hilum.training.split_rows import SplitRows
 from hilum.training.sufficiency import fewest_groups, require_enough, require_replaceable
 from hilum.training.trainer import TrainingData
+from hilum.training.training_settings import TrainingSettings
+from hilum.training.upper_fitter import UpperFitter
 from hilum.training.watch import Progress, Watch
 
 GROUPED = "no slice, nor a near copy of it, on both sides; neighbouring slices of a patient may be"
 SERIES = "one such fold with no series on both sides, as far as names and near copies tell: nearest to new patients"
 RANDOM = "one random fold, copies and patients on both sides: flatters, and is here to show by how much"
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What to train.
-
-    Attributes:
-        architecture: see `build_classifier`.
-        mode: `head` learns the linear head on frozen features, `full` every weight.
-        side: input side in pixels.
-        epochs: at the most; None takes the mode's default.
-        folds: one of so many grouped folds is held out for early stopping, calibration and the operating point; where
-            a class has fewer groups, as many as it has.
-        cross_validate: instead fit every one of so many grouped folds, and one of each other way of splitting. The
-            answers for all slices then calibrate, and the bundle tells what each way would have promised.
-        fold_epochs: of each fold of a cross-validation; None takes as many as the final fit, at several times the time.
-        grouped_only: of a cross-validation leave out the folds of series and the random one.
-        teachers: in full mode, so many classifiers of other seeds learn first, and the one kept learns from them; each
-            fit takes so many times longer, and more.
-        refit: afterwards learn from all slices, for the number of epochs found best; a cross-validation always does.
-        seed: of the folds, the initial head, shuffling and augmentation.
-        weights: backbone weights to start from; None takes ImageNet's.
-        parent: bundle to start from instead; it brings architecture, side and every weight.
-        anonymous_neighbours: leave the training slices' names out of the bundle; no part of a fit.
-    """
-
-    architecture: str = "efficientnet-lite0"
-    mode: Literal["head", "full"] = "full"
-    side: int = 256
-    epochs: int | None = None
-    folds: int = 6
-    cross_validate: int | None = None
-    fold_epochs: int | None = None
-    grouped_only: bool = False
-    teachers: int = 0
-    refit: bool = True
-    seed: int = 0
-    weights: Path | None = None
-    parent: Path | None = None
-    anonymous_neighbours: bool = False
-
-    def fit_settings(self) -> FitSettings:
-        """The mode's schedule."""
-        if self.mode == "full" and self.parent is not None:
-            return FitSettings(epochs=self.epochs or 12, seed=self.seed, learning_rate=3e-4)
-        if self.mode == "full":
-            return FitSettings(epochs=self.epochs or 24, seed=self.seed)
-        return head_settings(self.epochs, starts_warm=self.parent is not None, seed=self.seed)
 
 
 def train(
@@ -139,6 +92,8 @@ def train(
     scheme = scheme or LabelScheme.of(manifest.class_names)
     corpus = gather([manifest, *also], scheme)
     require_enough(corpus)
+    if settings.mode == "upper":
+        require_blocks(settings.architecture, settings.frozen_blocks)
     parent = Parent.open(settings.parent) if settings.parent is not None else None
     preprocessing = parent.manifest.preprocessing if parent else SOFT_TISSUE.model_copy(update={"side": settings.side})
     if parent:
@@ -189,6 +144,7 @@ def train(
             "held_out_slices": len(evidence.held_out.covered),
             "held_out_accuracy": decision.accuracy,
         },
+        held_out_logits=evidence.held_out.logits,
     )
     write_bundle(final.classifier, learnt, data.tensors, evidence.held_out.folds[0][1], out, gate_from=gate_from)
     for folder in (run, run.parent):
@@ -232,7 +188,7 @@ def _hold_out(fitting: _Fitting) -> _Evidence:
     folds = fitting.grouped_folds(corpus.groups, fitting.settings.folds)[:1]
     held_out = fit_folds(fitting.fitter, folds, corpus.targets.shape, schedule, "fit")
     epochs = held_out.first.best_epoch
-    if fitting.settings.mode == "full":
+    if fitting.settings.mode != "head":
         epochs = max(epochs, round(0.75 * schedule.epochs))
     elif fitting.settings.parent is not None:
         epochs = epochs_of_a_refit(epochs, schedule.epochs)
@@ -280,10 +236,18 @@ def _fitter(
     def build() -> keras.Model:
         if parent:
             return parent.build(corpus.class_names)
-        return build_classifier(settings.architecture, settings.side, data.targets.shape[1], weights=settings.weights)
+        return build_classifier(
+            settings.architecture,
+            settings.side,
+            data.targets.shape[1],
+            weights=settings.weights,
+            frozen_blocks=settings.frozen_blocks if settings.mode == "upper" else 0,
+        )
 
+    if settings.mode == "upper":
+        return UpperFitter(data, build, run, progress, watch)
     if settings.mode == "full":
-        return FullFitter(data, build, run, progress, watch, settings.teachers)
+        return FullFitter(data, build, run, progress, watch)
     starts_warm = parent is not None and parent.manifest.class_names == corpus.class_names
     return HeadFitter(data, build, settings.fit_settings(), progress, watch, starts_warm=starts_warm)
 
@@ -291,9 +255,10 @@ def _fitter(
 def _open_run(out: Path, corpus: Corpus, settings: TrainingSettings, parent: Parent | None) -> Path:
     """The folder of checkpoints; one of another data set or other settings is not mixed in."""
     decisive = (settings.architecture, settings.mode, settings.side, settings.epochs, settings.folds)
-    also = (settings.cross_validate, settings.fold_epochs, settings.teachers, settings.seed, str(settings.weights))
+    also = (settings.cross_validate, settings.fold_epochs, settings.seed, str(settings.weights))
+    divided = [settings.frozen_blocks] if settings.mode == "upper" else []
     started = parent.manifest.model_version if parent else ""
-    identity = json.dumps({"data": corpus.digest, "settings": [*decisive, *also, *filter(None, [started])]})
+    identity = json.dumps({"data": corpus.digest, "settings": [*decisive, *also, *divided, *filter(None, [started])]})
     run = out.with_name(f"{out.name}.run") / hashlib.sha256(identity.encode()).hexdigest()[:12]
     run.mkdir(parents=True, exist_ok=True)
     return run

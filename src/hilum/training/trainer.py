@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.inference.calibration import calibrated_probabilities
 from hilum.training.fit_settings import EpochHook, FitSettings
 from hilum.training.objective import AllowedClassesLoss, accuracy
 from hilum.training.pulse import Pulse
 from hilum.training.stored_rows import StoredRows
 from hilum.training.targets import balancing_weights
 
-FINAL = "final.weights.h5"
-"""The weights of a finished fit, in its folder of checkpoints."""
+FINAL, HISTORY = "final.weights.h5", "history.json"
+"""The weights of a finished fit and its epochs, in its folder of checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -43,35 +42,25 @@ class TrainingData:
         return TrainingData(self.bases[indices], self.tensors[indices], self.targets[indices])
 
 
-class AugmentedBatches(keras.utils.PyDataset):
-    """Batches of random variants, the same for the same seed and epoch wherever a resumed run starts."""
+class Batches(keras.utils.PyDataset):
+    """Batches of variants, the same for the same seed and epoch wherever a resumed run starts."""
 
-    def __init__(
-        self, data: TrainingData, settings: FitSettings, first_epoch: int = 0, teachers: Sequence[keras.Model] = ()
-    ) -> None:
+    def __init__(self, targets: NDArray[np.float32], settings: FitSettings, first_epoch: int = 0) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
-        self._data, self._settings, self._teachers = data, settings, teachers
-        self._epoch = first_epoch
-        self._weights = balancing_weights(data.targets)
+        self._targets, self._settings, self._epoch = targets, settings, first_epoch
+        self._weights = balancing_weights(targets)
         self._shuffle()
 
     def __len__(self) -> int:
         """Batches an epoch; the last, smaller one is dropped as it would disturb the batch norms."""
-        return max(1, len(self._data.targets) // self._settings.batch_size)
+        return max(1, len(self._targets) // self._settings.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Slices (B, side, side, 1), targets (B, C) or (B, 2C) with the teachers' answers, and weights (B,)."""
+        """Variants (B, ...) of as many slices, targets (B, C) and weights (B,)."""
         size = self._settings.batch_size
         rows = self._order[index * size : (index + 1) * size]
         rng = np.random.default_rng((self._settings.seed, self._epoch, index))
-        side = self._data.tensors.shape[1]
-        bases, augment = self._data.bases, self._settings.augmentation.apply
-        variants = np.stack([augment(bases[row], side, rng, bases[rng.integers(len(bases))]) for row in rows])
-        slices, targets = variants[..., np.newaxis], self._data.targets[rows]
-        if self._teachers:
-            said = [calibrated_probabilities(teacher.predict_on_batch(slices), 1.0) for teacher in self._teachers]
-            targets = np.concatenate([targets, np.mean(said, axis=0, dtype=np.float32)], axis=1)
-        return slices, targets, self._weights[rows]
+        return self._variants(rows, rng), self._targets[rows], self._weights[rows]
 
     def on_epoch_end(self) -> None:
         """Reshuffles."""
@@ -79,32 +68,53 @@ class AugmentedBatches(keras.utils.PyDataset):
         self._shuffle()
 
     def _shuffle(self) -> None:
-        self._order = np.random.default_rng((self._settings.seed, self._epoch)).permutation(len(self._data.targets))
+        self._order = np.random.default_rng((self._settings.seed, self._epoch)).permutation(len(self._targets))
+
+    def _variants(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
+        """One variant of each slice."""
+        raise NotImplementedError
+
+
+class AugmentedBatches(Batches):
+    """Batches of slices (B, side, side, 1), each varied anew."""
+
+    def __init__(self, data: TrainingData, settings: FitSettings, first_epoch: int = 0) -> None:
+        super().__init__(data.targets, settings, first_epoch)
+        self._data = data
+
+    def _variants(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
+        return vary(self._data, rows, self._settings, rng)
+
+
+def vary(
+    data: TrainingData, rows: NDArray[np.int64], settings: FitSettings, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """A random variant of each slice in `rows`, (B, side, side, 1); grey values are taken over from any of `data`."""
+    side, bases, augment = data.tensors.shape[1], data.bases, settings.augmentation.apply
+    return np.stack([augment(bases[row], side, rng, bases[rng.integers(len(bases))]) for row in rows])[..., np.newaxis]
 
 
 def fit(
     model: keras.Model,
-    train: TrainingData,
-    held_out: TrainingData | None,
+    batches_from: Callable[[int], Batches],
+    held_out: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
     settings: FitSettings,
     directory: Path,
     *,
-    teachers: Sequence[keras.Model] = (),
     on_epoch: EpochHook | None = None,
     on_batch: Callable[[float], None] | None = None,
 ) -> list[dict[str, float]]:
-    """Fits all weights of `model`, from its checkpoint in `directory` where an earlier run was killed.
+    """Fits the trainable weights of `model`, from its checkpoint in `directory` where an earlier run was killed.
 
     A fit that was finished there is loaded, not repeated.
     With `held_out` and a patience, the weights of the epoch with its lowest loss are kept.
 
     Args:
-        model: slices -> logits, from `build_classifier`.
-        train: what is learnt.
-        held_out: slices of other groups, for early stopping.
+        model: what the batches hold -> logits.
+        batches_from: what is learnt, from the epoch it is given; not called where there is nothing left to do.
+        held_out: what the model sees of slices of other groups, and their targets, for early stopping.
         settings: schedule and augmentation.
         directory: for the checkpoint and `history.json`.
-        teachers: models of slices -> logits whose mean answer to each variant is learnt beside the labels.
         on_epoch: progress; what it raises ends the fit, which another call then resumes after that epoch.
         on_batch: called with the epochs done, after each batch; what it raises ends the fit too.
 
@@ -112,14 +122,14 @@ def fit(
         The history: for each epoch its `epoch`, `loss`, `accuracy`, `learning_rate` and, with `held_out`, `val_*`.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    history = _History(directory / "history.json", settings.epochs, on_epoch)
+    history = _History(directory / HISTORY, settings.epochs, on_epoch)
     final = directory / FINAL
     if final.exists():
         model.load_weights(final)
         return history.epochs
     if not history.checkpoint(len(history.epochs)).exists():
         history.epochs = []  # epochs whose weights are gone do not count
-    batches = AugmentedBatches(train, settings, len(history.epochs), teachers)
+    batches = batches_from(len(history.epochs))
     rate = _Cosine(settings.learning_rate, len(batches), settings.warmup_epochs, settings.epochs)
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0),
@@ -129,15 +139,12 @@ def fit(
     )
     history.restore(model)
     callbacks: list[keras.callbacks.Callback] = [history, *([Pulse(on_batch)] if on_batch else [])]
-    validation = None
     best = directory / "best.weights.h5"
-    if held_out is not None:
-        if settings.patience is not None:
-            callbacks.insert(0, _BestWeights(best, history, settings.patience))
-        validation = (held_out.tensors, held_out.targets)
+    if held_out is not None and settings.patience is not None:
+        callbacks.insert(0, _BestWeights(best, history, settings.patience))
     model.fit(
         batches,
-        validation_data=validation,
+        validation_data=held_out,
         initial_epoch=len(history.epochs),
         epochs=settings.epochs,
         callbacks=callbacks,

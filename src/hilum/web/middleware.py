@@ -46,6 +46,10 @@ _DEFAULT_HEADERS = [
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
+_SENDING = frozenset({"POST", "PUT", "PATCH"})
+_OF_THE_CALLER = frozenset({401, 403})
+"""What is refused of a page that asks, or of a caller who may not, is no input."""
+
 
 class RequestGuard:
     """Refuses requests for other hosts, and those that two servers could read differently.
@@ -123,7 +127,7 @@ class RequestRecorder:
         code = scope.get("hilum.code")
         self._instruments.requests.labels(method, route, str(status)).inc()
         self._instruments.request_seconds.labels(route).observe(seconds)
-        if code is not None and 400 <= status < 500:
+        if code is not None and 400 <= status < 500 and method in _SENDING and status not in _OF_THE_CALLER:
             self._instruments.rejected.labels(code).inc()
         fields = {
             "request_id": request_id,

@@ -89,7 +89,8 @@ class RunSteps:
         return True
 
     def _train(self) -> None:
-        from hilum.training.pipeline import TrainingSettings, train  # loads Keras
+        from hilum.training.pipeline import train  # loads Keras
+        from hilum.training.training_settings import TrainingSettings
 
         manifest, parent = self._manifest(), self._parent()
         class_names = parent[1].class_names if parent and self.run.mode == "head" else manifest.class_names

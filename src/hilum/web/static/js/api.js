@@ -135,6 +135,18 @@ export async function remedyFor(problem) {
 export const limits = () => getJson("/limits");
 export const health = () => getJson("/health");
 export const measuredPerformance = () => getJson("/metrics");
+
+/** Classes of the served model, measured or not; none where the server cannot tell. */
+export async function servedClasses() {
+  try {
+    const { model_version: version } = await health();
+    const { manifest } = await getJson(`/models/${encodeURIComponent(version)}`);
+    return manifest.class_names;
+  } catch {
+    return [];
+  }
+}
+
 export const predictionAddress = (id, part = "") => `/predictions/${encodeURIComponent(id)}${part}`;
 export const sliceAddress = (id, side) => address(predictionAddress(id, "/slice"), { side });
 export const heatMapAddress = (id) => predictionAddress(id, "/explanation");

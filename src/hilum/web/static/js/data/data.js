@@ -1,20 +1,11 @@
 // Wires the page about data: add, look over, work through the quarantine.
-import { getJson, measuredPerformance } from "../api.js";
+import { getJson, servedClasses } from "../api.js";
 import { element } from "../dom.js";
 import { showFailure, showLoading } from "../states.js";
 import { offerClasses, showGallery } from "./gallery.js";
 import { showOverview } from "./overview.js";
 import { countQuarantine, onRelease, showQuarantine } from "./quarantine.js";
 import { offerLabels, onUploadEnd } from "./upload.js";
-
-/** Classes of the served model: a label is likely one of them. */
-async function modelClasses() {
-  try {
-    return (await measuredPerformance()).class_names ?? [];
-  } catch {
-    return [];
-  }
-}
 
 async function overview() {
   if (element("overview").hidden) showLoading(element("overview-state"), "Counting…");
@@ -30,7 +21,7 @@ async function overview() {
   }
 }
 
-const ofModel = modelClasses();
+const ofModel = servedClasses(); // a label is likely one of them
 
 async function show() {
   const images = showGallery();

@@ -1,5 +1,5 @@
 // Wires the history: filters live in the address, pages go by key.
-import { address, getJson, measuredPerformance } from "../api.js";
+import { address, getJson, servedClasses } from "../api.js";
 import { element, make, setText } from "../dom.js";
 import { showEmpty, showFailure, showLoading } from "../states.js";
 import { className } from "../words.js";
@@ -97,20 +97,8 @@ async function turnPage(cursor) {
 
 const option = (name) => make("option", { value: name, text: className(name) });
 
-/** Classes of the served model, or of the newest answer where it says none. */
-async function classes() {
-  try {
-    const { class_names: names } = await measuredPerformance();
-    if (names) return names;
-    const { items } = await getJson("/predictions", { limit: 1 });
-    return Object.keys(items[0]?.answer.probabilities ?? {});
-  } catch {
-    return [];
-  }
-}
-
 async function offerClasses() {
-  const names = await classes();
+  const names = await servedClasses();
   const asked = new URLSearchParams(location.search);
   for (const id of ["predicted_class", "confirmed_class"]) {
     const own = asked.get(id);
