@@ -78,7 +78,7 @@ lock: $(UV) ## renew the lock files from pyproject.toml
 
 reference-model: install-dev ## train, cross-validate and measure models/reference (some 13 hours on 2 cores)
 	$(BIN)/hilum train --data $(DATA)/chest-ct-scan-images --also $(DATA)/iq-oth-nccd --ignore benign \
-	  --side 160 --epochs 240 --cross-validate 3 --out models/reference
+	  --mode full --side 160 --epochs 240 --cross-validate 3 --out models/reference
 	$(BIN)/hilum evaluate --model models/reference --data $(DATA)/chest-ct-scan-images --split test
 
 gate: install-dev ## fit the gate of models/reference (about 3 minutes on 2 cores)

@@ -283,11 +283,11 @@ def test_the_blocks_above_a_frozen_trunk_are_learnt_and_the_trunk_stays_frozen_i
         "hilum.training.packing._is_worth_serving", lambda *_: False
     )  # else the machine's speed decides
     root, out = write_classes(benign=8, malignant=8), tmp_path / "model"
-    result = hilum("train", "--data", root, "--out", out, "--side", 64, "--epochs", 1, "--frozen-blocks", 12)
+    result = hilum("train", "--data", root, "--out", out, "--side", 64, "--epochs", 3, "--frozen-blocks", 12)
     assert result.exit_code == 0, result.output
     assert open_bundle(out).manifest.training["mode"] == "upper"
     assert open_bundle(out).manifest.training["frozen_blocks"] == 12
-    train(import_dataset(root), tmp_path / "next", TrainingSettings(parent=out, epochs=1, refit=False), silent)
+    train(import_dataset(root), tmp_path / "next", TrainingSettings(parent=out, epochs=3, refit=False), silent)
     start, first, second = (
         build_classifier("efficientnet-lite0", 64, 2),
         *(keras.models.load_model(bundle / "model.keras", compile=False) for bundle in (out, tmp_path / "next")),
@@ -308,8 +308,9 @@ def test_every_weight_of_an_architecture_without_known_blocks_is_learnt(
     monkeypatch.setattr(
         "hilum.training.pipeline.train", lambda manifest, out, settings, *_, **__: asked.append(settings)
     )
+    data = write_classes(benign=2)
     for architecture in ("efficientnet-lite1", "ResNet50"):
-        hilum("train", "--data", write_classes(benign=2), "--out", tmp_path / "model", "--arch", architecture)
+        hilum("train", "--data", data, "--out", tmp_path / "model", "--arch", architecture)
     assert [settings.mode for settings in asked] == ["upper", "full"]
 
 
@@ -381,7 +382,7 @@ def test_a_cross_validated_model_of_two_data_sets_tells_what_each_split_promises
     for path in other.rglob("*.png"):  # the same drawings as the main data set's, so they are mirrored
         cv2.imwrite(str(path), cv2.flip(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), 0))
     out = tmp_path / "model"
-    options = ("--side", 64, "--epochs", 3, "--cross-validate", 2, "--fold-epochs", 1)
+    options = ("--mode", "full", "--side", 64, "--epochs", 3, "--cross-validate", 2, "--fold-epochs", 1)
     result = hilum("train", "--data", phantom_dataset, "--out", out, "--also", other, "--ignore", "benign", *options)
     assert result.exit_code == 0, result.output
 
