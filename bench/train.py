@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             sets = {"": machine.data_folder() / "chest-ct-scan-images"}
         for name, data in sets.items():
-            for mode in ("head", "full") if options.full else ("head",):
+            for mode in options.mode:
                 out = Path(folder) / f"bundle-{len(usages)}"
                 command = [*hilum_command(), "train", "--data", str(data), "--out", str(out), "--mode", mode]
                 usages[mode + name] = run_measured([*command, *options.train_option])
@@ -89,7 +89,9 @@ def _cores_busy(usage: Usage) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.train", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="also time --mode full, which takes far longer")
+    parser.add_argument(
+        "--mode", choices=("head", "upper", "full"), nargs="+", default=["head"], help="of `hilum train`, each in turn"
+    )
     parser.add_argument(
         "--drawn", type=int, nargs="+", metavar="N", help="on so many drawn slices instead of the reference data"
     )

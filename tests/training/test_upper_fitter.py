@@ -16,7 +16,7 @@ from hilum.training.efficientnet_lite import TRUNK
 from hilum.training.fit_settings import FitSettings
 from hilum.training.fitter import Fitted
 from hilum.training.trainer import FINAL, TrainingData
-from hilum.training.upper_fitter import UpperFitter
+from hilum.training.upper_fitter import UpperFitter, count_variants
 from hilum.training.watch import Watch
 
 SETTINGS = FitSettings(epochs=2, patience=None, batch_size=8)
@@ -68,6 +68,28 @@ def test_the_whole_classifier_answers_as_its_upper_blocks_did(phantom_data: Trai
     assert np.allclose(fitted.held_out_logits, answers, atol=1e-5)
 
 
+def test_a_watch_is_called_between_batches_of_the_trunk_and_may_end_it(
+    phantom_data: TrainingData, tmp_path: Path
+) -> None:
+    shares: list[float] = []
+
+    def stop(stage: str, share: float) -> None:
+        shares.append(share)
+        if stage == "fold-trunk" and share == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(fitter(phantom_data, tmp_path, watch=Watch(on_batch=stop)))
+    assert shares == [0.5, 1.0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="what files are open is read from /proc")
+def test_what_the_trunk_made_is_gone_from_the_disk_with_its_fit(phantom_data: TrainingData, tmp_path: Path) -> None:
+    fit(fitter(phantom_data, tmp_path))
+    opened = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert not [path for path in opened if path.is_relative_to(tmp_path)]
+
+
 def test_nothing_of_what_is_held_out_is_learnt(phantom_data: TrainingData, tmp_path: Path) -> None:
     bases = np.array(phantom_data.bases)
     bases[HOLD] = 255 - bases[HOLD]
@@ -100,3 +122,8 @@ def test_a_finished_fold_is_loaded_where_its_weights_are_kept(phantom_data: Trai
     (tmp_path / "fold" / FINAL).unlink()
     with pytest.raises(TrainingFailed, match="to fit it again"):
         _ = fit(fitter(phantom_data, tmp_path)).classifier
+
+
+def test_many_slices_have_fewer_variants_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hilum.training.upper_fitter.VARIANTS", 40)
+    assert [count_variants(n_slices) for n_slices in (1, 480, 2_000, 100_000)] == [40, 40, 20, 8]

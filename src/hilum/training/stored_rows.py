@@ -28,6 +28,10 @@ class StoredRows:
         weakref.finalize(self, self._file.close)
         self._file.truncate(len(self) * self._row_bytes)
 
+    def close(self) -> None:
+        """Gives the disk back before the array is forgotten."""
+        self._file.close()
+
     def __len__(self) -> int:
         """N."""
         return self.shape[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,13 +14,16 @@ from numpy.typing import NDArray
 from hilum.training.efficientnet_lite import TRUNK
 from hilum.training.fit_settings import FitSettings
 from hilum.training.fitter import Fitted, KeptFit, logits_of, reporter
-from hilum.training.keras_answers import answers_of
+from hilum.training.keras_answers import answers_of, batches_of
 from hilum.training.stored_rows import StoredRows
 from hilum.training.trainer import Batches, TrainingData, fit, vary
 from hilum.training.watch import Progress, Watch
 
 VARIANTS = 40
 """Of each slice, from which every epoch draws one: the trunk, most of the work, sees each but once for a fit."""
+
+_FEWEST_VARIANTS, _ENOUGH_ROWS = 8, 40_000
+"""Many slices need fewer variants each, which would fill the disk: at 256 px a row takes 41 kB."""
 
 
 @dataclass(frozen=True)
@@ -45,30 +49,38 @@ class UpperFitter:
         trunk, upper = _divide(classifier)
         targets = self.data.targets
         held_out = None if hold is None else (answers_of(trunk, self.data.tensors[hold]), targets[hold])
-        history = fit(
-            upper,
-            lambda first: SeenBatches(self._look(stage, trunk, learn, settings), targets[learn], settings, first),
-            held_out,
-            settings,
-            kept.folder,
-            on_epoch=reporter(stage, self.progress, self.watch),
-            on_batch=lambda done: self.watch.on_batch(stage, done / settings.epochs),
-        )
+        with ExitStack() as files:
+
+            def learn_from(first_epoch: int) -> SeenBatches:
+                seen = files.enter_context(closing(self._look(stage, trunk, learn, settings)))
+                return SeenBatches(seen, targets[learn], settings, first_epoch)
+
+            history = fit(
+                upper,
+                learn_from,
+                held_out,
+                settings,
+                kept.folder,
+                on_epoch=reporter(stage, self.progress, self.watch),
+                on_batch=lambda done: self.watch.on_batch(stage, done / settings.epochs),
+            )
         logits = logits_of(upper, held_out and held_out[0])
         kept.finish(logits)
         return Fitted(lambda: classifier, history, logits)
 
     def _look(self, stage: str, trunk: keras.Model, learn: NDArray[np.intp], settings: FitSettings) -> StoredRows:
-        """(VARIANTS x N, h, w, c), variant by variant; grey values are taken over from the slices learnt alone."""
-        learnt, everyone = self.data.subset(learn), np.arange(len(learn))
-        seen = StoredRows(self.checkpoints, (VARIANTS * len(learn), *trunk.output_shape[1:]), np.float16)
-        for variant in range(VARIANTS):
-            varied = vary(learnt, everyone, settings, np.random.default_rng((settings.seed, variant)))
-            for row, answer in enumerate(answers_of(trunk, varied), start=variant * len(learn)):
-                seen[row] = answer
-            share = (variant + 1) / VARIANTS
-            self.watch.on_batch(f"{stage}-trunk", share)
-            self.progress(f"{stage}-trunk", share, f"variant {variant + 1}/{VARIANTS}")
+        """(V x N, h, w, c), variant by variant; grey values are taken over from the slices learnt alone."""
+        learnt, n_slices = self.data.subset(learn), len(learn)
+        n_variants = count_variants(n_slices)
+        seen = StoredRows(self.checkpoints, (n_variants * n_slices, *trunk.output_shape[1:]), np.float16)
+        for variant in range(n_variants):
+            rng = np.random.default_rng((settings.seed, variant))
+            for rows in batches_of(np.arange(n_slices)):
+                answers = trunk.predict_on_batch(vary(learnt, rows, settings, rng))
+                for row, answer in zip(rows.tolist(), answers, strict=True):
+                    seen[variant * n_slices + row] = answer
+                self.watch.on_batch(f"{stage}-trunk", (variant + (rows[-1] + 1) / n_slices) / n_variants)
+            self.progress(f"{stage}-trunk", (variant + 1) / n_variants, f"variant {variant + 1}/{n_variants}")
         return seen
 
     def _load(self, weights: Path) -> keras.Model:
@@ -76,6 +88,11 @@ class UpperFitter:
         _, upper = _divide(classifier)
         upper.load_weights(weights)
         return classifier
+
+
+def count_variants(n_slices: int) -> int:
+    """Of each of so many slices."""
+    return min(VARIANTS, max(_FEWEST_VARIANTS, _ENOUGH_ROWS // n_slices))
 
 
 class SeenBatches(Batches):
