@@ -97,9 +97,8 @@ def _place_of(manifest: DatasetManifest, folder: Path) -> Path:
         is_others = path.exists() and type(manifest).load(path).root != manifest.root
     except DatasetManifestInvalid:
         return path  # of no use to anybody
-    return (
-        folder / f"{manifest.source}-{sha256(str(manifest.root).encode()).hexdigest()[:8]}.json" if is_others else path
-    )
+    digest = sha256(str(manifest.root).encode()).hexdigest()[:8]
+    return folder / f"{manifest.source}-{digest}.json" if is_others else path
 
 
 @dataset.command("add")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class TrainingData:
         return TrainingData(self.bases[indices], self.tensors[indices], self.targets[indices])
 
 
-class Batches(keras.utils.PyDataset):
+class Batches(keras.utils.PyDataset, ABC):
     """Batches of variants, the same for the same seed and epoch wherever a resumed run starts."""
 
     def __init__(self, targets: NDArray[np.float32], settings: FitSettings, first_epoch: int = 0) -> None:
@@ -70,9 +71,9 @@ class Batches(keras.utils.PyDataset):
     def _shuffle(self) -> None:
         self._order = np.random.default_rng((self._settings.seed, self._epoch)).permutation(len(self._targets))
 
+    @abstractmethod
     def _variants(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
         """One variant of each slice."""
-        raise NotImplementedError
 
 
 class AugmentedBatches(Batches):
