@@ -164,6 +164,12 @@ def test_the_reference_models_figures_are_shown(page: Page, reference_metrics: d
     assert drawn[:4] == [len(one["roc"]) for one in reference_metrics["per_class"]]
     points = page.evaluate("Chart.getChart('reliability-chart').data.datasets[0].data.map(({ y }) => y)")
     assert points == pytest.approx([one["accuracy"] for one in reference_metrics["reliability"] if one["n"]])
+    error, loss = (
+        f"{reference_metrics[name]['value'] * by:.{digits}f}"
+        for name, by, digits in (("expected_calibration_error", 100, 1), ("log_loss", 1, 3))
+    )
+    expect(page.locator("#calibration-note")).to_contain_text(f"off by {error} points")
+    expect(page.locator("#calibration-note")).to_contain_text(f"raises too: {loss}")
     losses = page.evaluate("Chart.getChart('loss-chart').data.datasets[1].data.map(({ y }) => y)")
     assert losses == pytest.approx([one["val_loss"] for one in reference_metrics["training_history"]])
     counts = page.evaluate("Chart.getChart('distribution-chart').data.datasets.map(({ data }) => data)")

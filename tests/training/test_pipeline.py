@@ -200,6 +200,7 @@ def test_figures_can_be_written_elsewhere(trained: Path, phantom_dataset: Path, 
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "macro F1" in result.stdout
+    assert "log loss" in result.stdout
     assert json.loads((tmp_path / "figures" / "metrics.json").read_text())["n"] == 40
     assert (tmp_path / "figures" / "card.md").is_file()
     assert (trained / "manifest.json").read_bytes() == before

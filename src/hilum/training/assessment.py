@@ -132,6 +132,7 @@ class Assessment:
             ("macro F1", overall.macro_f1),
             ("macro AUROC", overall.macro_auroc),
             ("expected calibration error", overall.expected_calibration_error),
+            ("log loss", overall.log_loss),
         ]
         if self.without_copies:
             named.append(("accuracy without copies", self.without_copies.accuracy))

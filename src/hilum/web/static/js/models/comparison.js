@@ -20,6 +20,7 @@ const LINES = [
   ["Sensitivity to cancer", (m) => m.cancer?.sensitivity, percent, points, true],
   ["Specificity for cancer", (m) => m.cancer?.specificity, percent, points, true],
   ["Expected calibration error", (m) => m.expected_calibration_error, index, signed, false],
+  ["Log loss", (m) => m.log_loss, index, signed, false],
 ];
 
 const recall = (name) => (m) => m.per_class?.find((one) => one.class_name === name)?.recall;

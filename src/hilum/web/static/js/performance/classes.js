@@ -41,13 +41,14 @@ function reliabilityPoints(bins) {
   return bins.filter(({ n }) => n > 0).map(({ mean_confidence: x, accuracy: y, n }) => ({ x, y, radius: 3 + 7 * Math.sqrt(n / most) }));
 }
 
-export function showReliability(bins, error) {
+export function showReliability(bins, error, loss) {
   element("calibration").hidden = !bins?.some(({ n }) => n > 0);
   if (element("calibration").hidden) return;
   const points = (value) => (value * 100).toFixed(1);
   const interval = typeof error?.low === "number" ? ` (${points(error.low)} to ${points(error.high)})` : "";
   const expected = typeof error?.value === "number" ? ` On average they are off by ${points(error.value)} points${interval}.` : "";
-  setText("calibration-note", `On the line, answers are right as often as they say. Larger points: more slices.${expected}`);
+  const proper = typeof loss?.value === "number" ? ` Log loss, which being wrong raises too: ${loss.value.toFixed(3)} (${loss.low.toFixed(3)} to ${loss.high.toFixed(3)}).` : "";
+  setText("calibration-note", `On the line, answers are right as often as they say. Larger points: more slices.${expected}${proper}`);
   drawLines(element("reliability-chart"), [{ label: "Measured", points: reliabilityPoints(bins), isLoose: true }, DIAGONAL], {
     x: { ...UNIT, title: "Said" }, y: { ...UNIT, title: "Were right" }, hasPoints: true, hasLegend: false,
   });

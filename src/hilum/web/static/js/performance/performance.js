@@ -64,7 +64,7 @@ function show(metrics) {
   showConfusion(metrics.confusion_matrix, metrics.class_names);
   showClasses(metrics.per_class);
   showRoc(metrics.per_class);
-  showReliability(metrics.reliability, metrics.expected_calibration_error);
+  showReliability(metrics.reliability, metrics.expected_calibration_error, metrics.log_loss);
   showSplits(metrics.split_truth, metrics.external);
   showImportance(metrics.feature_importance);
   showRobustness(metrics.robustness);
