@@ -147,6 +147,17 @@ def test_what_was_not_measured_is_not_shown(page: Page) -> None:
         expect(page.locator(f"#{part}")).to_be_hidden()
 
 
+def test_figures_without_an_interval_are_shown_without_one(page: Page, reference_metrics: dict[str, Any]) -> None:
+    alone = {"value": 0.25, "low": None, "high": None}
+    bare = reference_metrics | {"expected_calibration_error": alone, "log_loss": alone}
+    page.route("**/metrics", lambda route: _answer_metrics(route, json=bare))
+    page.reload()
+
+    expect(page.locator("#calibration-note")).to_contain_text("off by 25.0 points. Log loss")
+    expect(page.locator("#calibration-note")).to_contain_text("0.250; lower is better.")
+    expect(page.locator("#robustness")).to_be_visible()
+
+
 def test_an_unmeasured_model_is_said_to_be_unmeasured(page: Page) -> None:
     missing = {"code": "metrics-missing", "title": "x", "detail": "x"}
     page.route("**/metrics", lambda route: _answer_metrics(route, status=404, json=missing))
@@ -169,7 +180,7 @@ def test_the_reference_models_figures_are_shown(page: Page, reference_metrics: d
         for name, by, digits in (("expected_calibration_error", 100, 1), ("log_loss", 1, 3))
     )
     expect(page.locator("#calibration-note")).to_contain_text(f"off by {error} points")
-    expect(page.locator("#calibration-note")).to_contain_text(f"raises too: {loss}")
+    expect(page.locator("#calibration-note")).to_contain_text(f"raise too: {loss} (")
     losses = page.evaluate("Chart.getChart('loss-chart').data.datasets[1].data.map(({ y }) => y)")
     assert losses == pytest.approx([one["val_loss"] for one in reference_metrics["training_history"]])
     counts = page.evaluate("Chart.getChart('distribution-chart').data.datasets.map(({ data }) => data)")

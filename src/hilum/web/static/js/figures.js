@@ -2,7 +2,11 @@
 import { make } from "./dom.js";
 
 const hasInterval = ({ low, high }) => typeof low === "number" && typeof high === "number";
-const interval = (tag, { low, high }, written) => make(tag, { class: "interval", text: `${written(low)} to ${written(high)}` });
+const ends = ({ low, high }, written) => `${written(low)} to ${written(high)}`;
+const interval = (tag, figure, written) => make(tag, { class: "interval", text: ends(figure, written) });
+
+/** A figure's interval in brackets for a sentence; empty where there is none. */
+export const bracketed = (figure, written) => (hasInterval(figure) ? ` (${ends(figure, written)})` : "");
 
 /** A card for a list of figures. */
 export function figureCard(label, figure, written) {

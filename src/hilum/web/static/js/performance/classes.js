@@ -1,7 +1,7 @@
 // Figures and curves by class, and how far probabilities can be believed. Knows these parts of metrics.json.
 import { drawLines } from "../charts/lines.js";
 import { element, setText } from "../dom.js";
-import { figureCell, index, row, textCell } from "../figures.js";
+import { bracketed, figureCell, index, row, textCell } from "../figures.js";
 import { className, percent } from "../words.js";
 
 const asPoints = (pairs) => pairs.map(([x, y]) => ({ x, y }));
@@ -45,9 +45,9 @@ export function showReliability(bins, error, loss) {
   element("calibration").hidden = !bins?.some(({ n }) => n > 0);
   if (element("calibration").hidden) return;
   const points = (value) => (value * 100).toFixed(1);
-  const interval = typeof error?.low === "number" ? ` (${points(error.low)} to ${points(error.high)})` : "";
-  const expected = typeof error?.value === "number" ? ` On average they are off by ${points(error.value)} points${interval}.` : "";
-  const proper = typeof loss?.value === "number" ? ` Log loss, which being wrong raises too: ${loss.value.toFixed(3)} (${loss.low.toFixed(3)} to ${loss.high.toFixed(3)}).` : "";
+  const isMeasured = (figure) => typeof figure?.value === "number";
+  const expected = isMeasured(error) ? ` On average they are off by ${points(error.value)} points${bracketed(error, points)}.` : "";
+  const proper = isMeasured(loss) ? ` Log loss, which wrong answers raise too: ${index(loss.value)}${bracketed(loss, index)}; lower is better.` : "";
   setText("calibration-note", `On the line, answers are right as often as they say. Larger points: more slices.${expected}${proper}`);
   drawLines(element("reliability-chart"), [{ label: "Measured", points: reliabilityPoints(bins), isLoose: true }, DIAGONAL], {
     x: { ...UNIT, title: "Said" }, y: { ...UNIT, title: "Were right" }, hasPoints: true, hasLegend: false,
